@@ -1,0 +1,105 @@
+# One target = one command; `make help` lists them. `make NAME KEY=value` hands KEY to the command in the environment.
+# Exit codes are main.py's own; make turns any non-zero one into 2, so scripts and units call main.py.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PY := $(VENV)/bin/python
+ANY_PY = $(or $(wildcard $(PY)),$(PYTHON),python3)
+SETUP := VENV=$(VENV) sh build_support/environment.sh
+PYTEST := $(PY) -m pytest
+
+# A stamp says when a step was last done; a venv whose interpreter is gone makes all of them void.
+STAMPS := $(VENV)/.stamp-venv $(VENV)/.stamp-deps $(VENV)/.stamp-package $(VENV)/.stamp-dev $(VENV)/.stamp-any
+ifeq ($(wildcard $(PY)),)
+$(shell rm -f $(STAMPS))
+endif
+SOURCES := setup.py pyproject.toml $(shell find python build_support -type f ! -name '*.pyc' ! -path '*.egg-info/*' 2>/dev/null)
+
+# Verbs that use the newest sources, and verbs that must not wait for a build when something is already installed.
+FRESH_VERBS := demo exchange bench-light check-config validate profile-cpu profile-memory optimize-ultra
+CALM_VERBS := stop emergency-stop clear-halt close-breaker monitor status usage logs results info troubleshoot trades reset
+LATER_VERBS := run-ultra-live download backtest replay record
+MAKE_VERBS := run-ultra-local quick-start setup-ultra install-deps test test-quick test-parity lint format clean help
+
+.PHONY: $(FRESH_VERBS) $(CALM_VERBS) $(LATER_VERBS) $(MAKE_VERBS)
+
+$(FRESH_VERBS): $(VENV)/.stamp-package
+	@$(PY) main.py $@
+
+$(CALM_VERBS): $(VENV)/.stamp-any
+	@$(PY) main.py $@
+
+# These two need no installed package.
+$(LATER_VERBS):
+	@PYTHONPATH=python $(ANY_PY) main.py $@
+
+help:
+	@PYTHONPATH=python $(ANY_PY) -m supreme_system_v5.commands.help
+
+# --- setting up
+
+run-ultra-local: $(VENV)/.stamp-package
+	@$(PY) main.py validate --brief
+	@$(PY) main.py $@
+
+quick-start: validate
+	@$(PY) main.py run-ultra-local
+
+setup-ultra: $(VENV)/.stamp-package
+
+install-deps: $(VENV)/.stamp-deps
+
+$(VENV)/.stamp-venv:
+	@$(SETUP) venv
+	@touch $@
+
+$(VENV)/.stamp-deps: $(VENV)/.stamp-venv requirements-ultra.txt
+	@$(SETUP) deps
+	@touch $@
+
+$(VENV)/.stamp-package: $(VENV)/.stamp-deps $(SOURCES)
+	@$(SETUP) package
+	@touch $@ $(VENV)/.stamp-any
+
+$(VENV)/.stamp-any:
+	@$(MAKE) setup-ultra
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-deps requirements-dev.txt
+	@$(SETUP) dev
+	@touch $@
+
+# --- checking
+
+test: $(VENV)/.stamp-package $(VENV)/.stamp-dev
+	@echo "== the whole suite, core: $$($(SETUP) expected-core)"
+	@SUPREME_EXPECT_CORE=$$($(SETUP) expected-core) $(PYTEST) tests
+	@echo "== the core's tests, core: pure"
+	@OPTIMIZED_MODE=false SUPREME_EXPECT_CORE=pure $(PYTEST) -q tests/optimized tests/core tests/test_build.py
+	@echo "== a short set on the other Pythons of this machine"
+	@$(PY) build_support/other_pythons.py
+
+test-quick: $(VENV)/.stamp-dev
+	@PYTHONPATH=python OPTIMIZED_MODE=false $(PYTEST) -q -m "not slow and not parity and not bench" tests
+
+test-parity: $(VENV)/.stamp-package $(VENV)/.stamp-dev
+	@$(PYTEST) -q -s tests/parity
+
+lint: $(VENV)/.stamp-dev
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+format: $(VENV)/.stamp-dev
+	@$(PY) -m ruff check --fix --quiet . || true
+	@$(PY) -m ruff format .
+
+# --- care
+
+clean:
+	@if [ -f $(VENV)/.stamp-any ]; then $(PY) main.py clean; fi
+	@rm -rf build dist .venv-test .mypy_cache .ruff_cache .pytest_cache .hypothesis python/*.egg-info
+	@find python tests scripts build_support -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "removed build products and caches (state/ and $(VENV) are kept)"

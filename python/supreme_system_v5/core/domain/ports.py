@@ -1,0 +1,32 @@
+"""What the pure core expects of a venue that is advanced by events instead of by sockets."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64, trait
+
+from supreme_system_v5.core.domain.events import Event, ExecutionReport
+
+NEVER_NS: Final = 9_223_372_036_854_775_807
+
+
+@trait
+class Venue:
+    """A venue inside the process. Orders sent to it act at their arrival time, in event order, never by sleeping."""
+
+    def next_ns(self) -> i64:
+        """Engine time of the next thing that happens by itself (an order's arrival); NEVER_NS when none."""
+        raise NotImplementedError
+
+    def advance(self, time_ns: i64) -> list[ExecutionReport]:
+        """Let everything due up to and including ``time_ns`` happen; the reports, in order."""
+        raise NotImplementedError
+
+    def is_active(self) -> bool:
+        """True while any order rests or is on its way: only then must ``on_market`` be called."""
+        raise NotImplementedError
+
+    def on_market(self, event: Event) -> list[ExecutionReport]:
+        """Look at a market event (already applied to the shared market view); the reports it causes, in order."""
+        raise NotImplementedError

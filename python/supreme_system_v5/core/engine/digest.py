@@ -1,0 +1,28 @@
+"""SHA-256 over decisions (as they are made) and canonical engine state (once a bar).
+
+Without session id, host measurements and wall-time counters: same events and seed give the same digest, compiled or
+pure, on any machine. Floats enter by their exact hexadecimal form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+
+class Digest:
+    """An append-only hash with a count of what went in."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.entries = 0
+
+    def add(self, text: str) -> None:
+        self._hash.update(text.encode())
+        self._hash.update(b"\n")
+        self.entries += 1
+
+    def add_floats(self, name: str, values: list[float]) -> None:
+        self.add(name + ":" + ",".join([value.hex() for value in values]))
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()

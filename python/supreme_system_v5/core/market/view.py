@@ -1,0 +1,140 @@
+"""What is known of the market now: shared by the engine and the paper venue, so both see the same prices."""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from supreme_system_v5.core.domain.events import (
+    KIND_DEPTH,
+    KIND_MARK,
+    KIND_QUOTE,
+    KIND_SNAPSHOT,
+    KIND_TRADE,
+    BookSnapshot,
+    Depth,
+    Event,
+    MarkPrice,
+    Quote,
+    Trade,
+)
+from supreme_system_v5.core.domain.instrument import Instrument
+from supreme_system_v5.core.market.local_book import APPLIED, GAP, STALE, LocalBook
+
+
+class MarketView:
+    """The latest accepted quote, trade, mark and book of one instrument; 0 = not known yet.
+
+    A REST snapshot newer than the last quote also sets the quote (``quote_ns`` = its engine time): a book is a quote.
+    """
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.local_book = LocalBook(instrument.market, instrument.tick_e8)
+        self.bid_e8: i64 = 0
+        self.bid_quantity_e8: i64 = 0
+        self.ask_e8: i64 = 0
+        self.ask_quantity_e8: i64 = 0
+        self.quote_ns: i64 = 0
+        self.quote_update_id: i64 = -1
+        self.last_trade_e8: i64 = 0
+        self.last_trade_id: i64 = -1
+        self.trade_ns: i64 = 0
+        self.depth_ns: i64 = 0
+        self.mark_e8: i64 = 0
+        self.funding_rate_e8: i64 = 0
+        self.next_funding_ms: i64 = 0
+        self.mark_ns: i64 = 0
+        self.mark_event_ms: i64 = 0
+
+    def apply(self, event: Event) -> int:
+        """Take a Trade, Quote, Depth, BookSnapshot or MarkPrice: APPLIED, BUFFERED, STALE (old, repeated or crossed:
+        ignored) or GAP (the book needs a snapshot). Raises TypeError for any other event.
+        """
+        kind = event.kind
+        if kind == KIND_QUOTE:
+            assert isinstance(event, Quote)
+            return self._on_quote(event)
+        if kind == KIND_TRADE:
+            assert isinstance(event, Trade)
+            return self._on_trade(event)
+        if kind == KIND_DEPTH:
+            assert isinstance(event, Depth)
+            self.depth_ns = event.time_ns
+            return self.local_book.on_depth(event)
+        if kind == KIND_MARK:
+            assert isinstance(event, MarkPrice)
+            return self._on_mark(event)
+        if kind == KIND_SNAPSHOT:
+            assert isinstance(event, BookSnapshot)
+            return self._on_snapshot(event)
+        raise TypeError(f"not a market event: kind {kind}")
+
+    def reset(self) -> None:
+        """After a reconnect: the book starts anew and update ids are no longer compared; the prices stay."""
+        self.local_book.reset()
+        self.quote_update_id = -1
+        self.last_trade_id = -1
+
+    def invalidate_quote(self) -> None:
+        """What was offered is offered no more (silence, a clock step): nothing may fill until the next quote."""
+        self.bid_e8 = 0
+        self.bid_quantity_e8 = 0
+        self.ask_e8 = 0
+        self.ask_quantity_e8 = 0
+
+    def mid_e8(self) -> i64:
+        """Middle of the quote, rounded down to a unit; 0 when there is none."""
+        return (self.bid_e8 + self.ask_e8) // 2 if self.bid_e8 > 0 else 0
+
+    def mark_or_mid_e8(self) -> i64:
+        """The price equity is measured at: mark price, else the middle, else the last trade, else 0."""
+        if self.mark_e8 > 0:
+            return self.mark_e8
+        mid_e8 = self.mid_e8()
+        return mid_e8 if mid_e8 > 0 else self.last_trade_e8
+
+    def _on_quote(self, event: Quote) -> int:
+        if event.update_id <= self.quote_update_id:
+            return STALE
+        if event.bid_e8 <= 0 or event.bid_e8 >= event.ask_e8:
+            return STALE
+        self.bid_e8 = event.bid_e8
+        self.bid_quantity_e8 = event.bid_quantity_e8
+        self.ask_e8 = event.ask_e8
+        self.ask_quantity_e8 = event.ask_quantity_e8
+        self.quote_ns = event.time_ns
+        self.quote_update_id = event.update_id
+        return APPLIED
+
+    def _on_trade(self, event: Trade) -> int:
+        if event.trade_id <= self.last_trade_id:
+            return STALE
+        self.last_trade_id = event.trade_id
+        self.last_trade_e8 = event.price_e8
+        self.trade_ns = event.time_ns
+        return APPLIED
+
+    def _on_mark(self, event: MarkPrice) -> int:
+        if event.event_time_ms < self.mark_event_ms or event.mark_e8 <= 0:
+            return STALE
+        self.mark_e8 = event.mark_e8
+        self.funding_rate_e8 = event.funding_rate_e8
+        self.next_funding_ms = event.next_funding_ms
+        self.mark_ns = event.time_ns
+        self.mark_event_ms = event.event_time_ms
+        return APPLIED
+
+    def _on_snapshot(self, event: BookSnapshot) -> int:
+        result = self.local_book.on_snapshot(event)
+        book = self.local_book.book
+        if result != GAP and event.last_update_id > self.quote_update_id:
+            bid_e8 = book.best_bid_e8()
+            ask_e8 = book.best_ask_e8()
+            if 0 < bid_e8 < ask_e8:
+                self.bid_e8 = bid_e8
+                self.bid_quantity_e8 = book.best_bid_quantity_e8()
+                self.ask_e8 = ask_e8
+                self.ask_quantity_e8 = book.best_ask_quantity_e8()
+                self.quote_ns = event.time_ns
+                self.quote_update_id = self.local_book.last_update_id
+        return result

@@ -1,0 +1,137 @@
+"""Fixed-size memory: the last N numbers, and the mean of the last N numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from mypy_extensions import i64
+
+from supreme_system_v5.optimized.limits import INPUT_MAX
+
+
+class CircularBuffer:
+    """The last ``capacity`` numbers, oldest first; appending to a full one forgets the oldest. O(1), never grows."""
+
+    def __init__(self, capacity: i64) -> None:
+        """Raises ValueError when ``capacity`` is below 1."""
+        if capacity < 1:
+            raise ValueError(f"capacity must be at least 1, not {capacity}")
+        self.capacity: i64 = capacity
+        self._slots: Final[list[float]] = [0.0] * int(capacity)
+        self._next: i64 = 0
+        self._count: i64 = 0
+
+    def append(self, x: float) -> None:
+        """Add a number. Raises ValueError, state unchanged, when it is not finite."""
+        if not (-INPUT_MAX <= x <= INPUT_MAX):
+            raise ValueError(f"not a finite number: {x!r}")
+        position = self._next
+        self._slots[position] = x
+        position += 1
+        self._next = position if position < self.capacity else 0
+        if self._count < self.capacity:
+            self._count += 1
+
+    def __len__(self) -> int:
+        return int(self._count)
+
+    def __getitem__(self, i: i64) -> float:
+        """The i-th oldest; negative counts from the newest. Raises IndexError outside."""
+        count = self._count
+        if i < 0:
+            i += count
+        if i < 0 or i >= count:
+            raise IndexError("circular buffer index out of range")
+        position = self._next - count + i
+        if position < 0:
+            position += self.capacity
+        return self._slots[position]
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self.values())
+
+    def latest(self) -> float:
+        """The newest number. Raises IndexError when empty."""
+        if self._count == 0:
+            raise IndexError("the circular buffer is empty")
+        return self._slots[self._next - 1]  # -1 is the last slot, which is right: the ring has just wrapped
+
+    @property
+    def is_full(self) -> bool:
+        return self._count == self.capacity
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._next = 0
+        self._count = 0
+
+    def values(self) -> list[float]:
+        """A copy, oldest first."""
+        if self._count < self.capacity:
+            return self._slots[: self._count]  # it has not wrapped since it was empty
+        return self._slots[self._next :] + self._slots[: self._next]
+
+    def state(self) -> list[float]:
+        """What determines the future."""
+        return self.values()
+
+
+class RollingAverage:
+    """Mean of the last ``period`` numbers, O(1) an update, with no error left behind by a huge one.
+
+    A running sum that adds the new and subtracts the old keeps the rounding error of the largest number it ever
+    held. This one never subtracts: the window is the tail of the previous turn of the ring, whose suffix sums are
+    summed anew once a turn, plus what this turn has written so far. ``mean`` is over what is there while warming.
+    """
+
+    def __init__(self, period: i64) -> None:
+        """Raises ValueError when ``period`` is below 1."""
+        if period < 1:
+            raise ValueError(f"period must be at least 1, not {period}")
+        self.period: i64 = period
+        self.mean: float = 0.0
+        self.count: i64 = 0  # numbers in the window, at most `period`
+        self.is_warm: bool = False
+        self._divisor: float = float(period)
+        self._values: Final[list[float]] = [0.0] * int(period)
+        self._suffix: Final[list[float]] = [0.0] * (int(period) + 1)  # [i]: sum of the previous turn's slots from i on
+        self._position: i64 = 0
+        self._turn_sum: float = 0.0
+
+    def preview(self, x: float) -> float:
+        """What ``update`` would return; changes nothing. Raises ValueError when ``x`` is not finite."""
+        if not (-INPUT_MAX <= x <= INPUT_MAX):
+            raise ValueError(f"not a finite number: {x!r}")
+        if self.is_warm:
+            return (self._suffix[self._position + 1] + (self._turn_sum + x)) / self._divisor
+        return (self._turn_sum + x) / float(self.count + 1)
+
+    def update(self, x: float) -> float:
+        """Take a number, return the mean. Raises ValueError, state unchanged, when it is not finite."""
+        mean = self.preview(x)
+        self.mean = mean
+        self._values[self._position] = x
+        self._turn_sum += x
+        self._position += 1
+        if not self.is_warm:
+            self.count += 1
+        if self._position == self.period:
+            self.is_warm = True
+            self._resum()
+        return mean
+
+    def _resum(self) -> None:
+        """A turn of the ring is complete: sum its suffixes anew."""
+        total = 0.0
+        i = self.period - 1
+        while i >= 0:
+            total += self._values[i]
+            self._suffix[i] = total
+            i -= 1
+        self._position = 0
+        self._turn_sum = 0.0
+
+    def state(self) -> list[float]:
+        """What determines the future: the window and where in it the next turn begins."""
+        return [float(self._position), float(self.count), self.mean, self._turn_sum, *self._values]

@@ -1,0 +1,385 @@
+"""The one order of events: arrival on a real venue, exchange time on a simulated one."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from supreme_system_v5.adapters.feeds.merge import HARD_FACTOR, TICK_NS, Merge
+from supreme_system_v5.core.domain.events import (
+    FEED_DOWN,
+    FEED_UP,
+    KIND_DEPTH,
+    KIND_FEED,
+    KIND_QUOTE,
+    KIND_SNAPSHOT,
+    KIND_TICK,
+    KIND_TRADE,
+    BookSnapshot,
+    Event,
+    FeedStatus,
+    Tick,
+)
+
+KINDS = (KIND_DEPTH, KIND_QUOTE, KIND_TRADE)
+
+
+class Mark(Event):
+    """An event with a name."""
+
+    def __init__(self, time_ns: int, name: str, kind: int = KIND_TRADE) -> None:
+        super().__init__(kind, time_ns)
+        self.name = name
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time_ns = 0
+
+    def set_sim_time(self, time_ns: int) -> None:
+        assert time_ns >= self.time_ns
+        self.time_ns = time_ns
+
+    def now_ns(self) -> int:
+        return self.time_ns
+
+
+class Desk:
+    """A merge with a sink that writes down what comes."""
+
+    def __init__(self, sockets: int, is_simulated: bool = True, queue_events_max: int = 20_000) -> None:
+        self.out: list[Event] = []
+        self.pauses: list[tuple[int, bool]] = []
+        self.overflows = 0
+        self.clock = Clock()
+        self.merge = Merge(
+            self.out.append,
+            self.clock,
+            sockets,
+            queue_events_max,
+            lambda socket, is_paused: self.pauses.append((socket, is_paused)),
+            self._overflow,
+        )
+        self.merge.is_simulated = is_simulated
+
+    def _overflow(self) -> None:
+        self.overflows += 1
+
+    def up(self, *sockets: int) -> None:
+        for socket in sockets:
+            self.merge.socket_up(socket, [])
+
+    def push(self, socket: int, *events: Event) -> None:
+        for event in events:
+            self.merge.push(socket, event)
+        self.merge.drain()
+
+    def names(self) -> list[str]:
+        return [event.name for event in self.out if isinstance(event, Mark)]
+
+
+def status(state: str, stream: str = "trade") -> FeedStatus:
+    return FeedStatus(1, "simulated", stream, state, 0)
+
+
+# -- a simulated exchange
+
+
+def test_an_event_waits_until_the_other_socket_is_known_to_be_past_it() -> None:
+    desk = Desk(2)
+    desk.up(0, 1)
+    desk.push(0, Mark(10, "a"))
+    assert desk.names() == []
+    desk.push(1, Tick(9))
+    assert desk.names() == []
+    desk.push(1, Tick(10))
+    assert desk.names() == ["a"]
+    assert desk.clock.time_ns == 10
+
+
+def test_a_data_frame_does_not_vouch_for_its_own_time() -> None:
+    desk = Desk(2)
+    desk.up(0, 1)
+    desk.push(0, Mark(10, "depth", KIND_DEPTH))
+    desk.push(1, Mark(10, "quote", KIND_QUOTE))
+    assert desk.names() == ["depth"]  # another frame of 10, of a lower kind, may follow on socket 0
+    desk.push(0, Mark(10, "depth again", KIND_DEPTH))
+    assert desk.names() == ["depth", "depth again"]
+    desk.push(0, Tick(10))
+    assert desk.names() == ["depth", "depth again", "quote"]
+
+
+def test_one_socket_waits_for_nobody() -> None:
+    desk = Desk(1)
+    desk.up(0)
+    desk.push(0, Mark(10, "a"))
+    assert desk.names() == ["a"]
+
+
+@st.composite
+def markets(draw: st.DrawFn) -> list[list[Event]]:
+    """Per socket what the exchange sends: times of the market's steps, frames on some, heartbeats on the others."""
+    sockets = draw(st.integers(1, 3))
+    streams: list[list[Event]] = [[] for _ in range(sockets)]
+    time_ns = 1_000_000_000
+    for step in range(draw(st.integers(1, 25))):
+        time_ns += draw(st.sampled_from((1, 5, 1_000, 40_000_000, 250_000_000)))
+        for socket, stream in enumerate(streams):
+            count = draw(st.integers(0, 2))
+            for number in range(count):
+                stream.append(Mark(time_ns, f"{step}.{socket}.{number}", draw(st.sampled_from(KINDS))))
+            if draw(st.booleans()) or count == 0:
+                stream.append(Tick(time_ns))
+    for stream in streams:
+        stream.append(Tick(time_ns))
+    return streams
+
+
+def copy(event: Event) -> Event:
+    return Mark(int(event.time_ns), event.name, int(event.kind)) if isinstance(event, Mark) else Tick(event.time_ns)
+
+
+def run(streams: list[list[Event]], shuffle: random.Random) -> list[tuple[int, int, str]]:
+    desk = Desk(len(streams))
+    desk.up(*range(len(streams)))
+    at = [0] * len(streams)
+    while True:
+        left = [socket for socket, stream in enumerate(streams) if at[socket] < len(stream)]
+        if not left:
+            break
+        socket = shuffle.choice(left)
+        chunk = shuffle.randint(1, 4)
+        desk.push(socket, *[copy(event) for event in streams[socket][at[socket] : at[socket] + chunk]])
+        at[socket] += chunk
+        if shuffle.random() < 0.1:
+            desk.merge.hold()
+        elif shuffle.random() < 0.5:
+            desk.merge.release()
+    desk.merge.release()
+    assert desk.merge.late == 0
+    return [(int(event.time_ns), int(event.kind), getattr(event, "name", "")) for event in desk.out]
+
+
+@settings(max_examples=150, deadline=None)
+@given(markets(), st.integers(0, 2**32))
+def test_any_interleaving_gives_the_same_order(streams: list[list[Event]], seed: int) -> None:
+    first = run(streams, random.Random(seed))
+    assert first == run(streams, random.Random(seed + 1)) == run(streams, random.Random(seed + 2))
+    times = [time_ns for time_ns, _, _ in first]
+    assert times == sorted(times)
+    assert sorted(name for _, kind, name in first if kind != KIND_TICK) == sorted(
+        event.name for stream in streams for event in stream if isinstance(event, Mark)
+    )
+    for socket in range(len(streams)):  # nobody overtakes on his own socket
+        own = [name for _, _, name in first if name.split(".")[1:2] == [str(socket)]]
+        assert own == [event.name for event in streams[socket] if isinstance(event, Mark)]
+
+
+def test_ticks_fill_the_silence_and_only_that() -> None:
+    desk = Desk(1)
+    desk.up(0)
+    start = 10 * TICK_NS
+    desk.push(0, Mark(start, "a"), Tick(start + 5))
+    desk.push(0, Tick(start + 2 * TICK_NS + 7))
+    assert [int(event.time_ns) for event in desk.out] == [start, start + TICK_NS, start + 2 * TICK_NS]
+    desk.push(0, Mark(start + 3 * TICK_NS, "b"))
+    assert [int(event.time_ns) for event in desk.out][3:] == [start + 3 * TICK_NS]
+
+
+def test_frames_swapped_within_a_chunk_are_put_back() -> None:
+    desk = Desk(1)
+    desk.up(0)
+    desk.push(0, Mark(11, "b"), Mark(10, "a"), Mark(12, "c"))
+    assert desk.names() == ["a", "b", "c"]
+    desk.push(0, Mark(11, "late"))
+    assert desk.names()[-1] == "late"
+    assert desk.merge.late == 1 and desk.out[-1].time_ns == 12
+
+
+def test_nothing_later_than_an_outstanding_request_is_released() -> None:
+    desk = Desk(2)
+    desk.up(0, 1)
+    number = desk.merge.begin_request(10)
+    desk.push(0, Mark(10, "a"), Mark(11, "b"), Mark(40, "c"), Tick(50))
+    desk.push(1, Tick(50))
+    assert desk.names() == ["a"]
+    desk.merge.end_request(number, Mark(30, "answer", KIND_SNAPSHOT))
+    assert desk.names() == ["a", "b", "answer", "c"]
+
+
+def test_a_request_made_by_the_sink_stops_the_very_next_event() -> None:
+    desk = Desk(1)
+    desk.up(0)
+    numbers: list[int] = []
+
+    def sink(event: Event) -> None:
+        desk.out.append(event)
+        if isinstance(event, Mark) and event.name == "a":
+            numbers.append(desk.merge.begin_request(int(event.time_ns)))
+
+    desk.merge.sink = sink
+    desk.push(0, Mark(10, "a"), Mark(11, "b"), Mark(31, "c"))
+    assert desk.names() == ["a"]
+    desk.merge.end_request(numbers[0], Mark(30, "answer"))
+    assert desk.names() == ["a", "b", "answer", "c"]
+
+
+@given(st.booleans())
+def test_two_answers_of_one_time_come_in_the_order_they_were_asked_for(is_second_first: bool) -> None:
+    desk = Desk(1)
+    desk.up(0)
+    first, second = desk.merge.begin_request(10), desk.merge.begin_request(10)
+    desk.push(0, Mark(40, "later"))
+    answers = [(first, Mark(30, "first")), (second, Mark(30, "second"))]
+    for number, answer in reversed(answers) if is_second_first else answers:
+        desk.merge.end_request(number, answer)
+    assert desk.names() == ["first", "second", "later"]
+
+
+def test_a_failed_request_lets_the_market_go_on() -> None:
+    desk = Desk(1)
+    desk.up(0)
+    number = desk.merge.begin_request(10)
+    desk.push(0, Mark(11, "a"))
+    desk.merge.end_request(number, None)
+    assert desk.names() == ["a"]
+
+
+def test_a_lost_socket_holds_nothing_back_and_its_end_has_its_place() -> None:
+    desk = Desk(2)
+    desk.up(0, 1)
+    desk.push(1, Tick(5), Mark(20, "own"))
+    desk.push(0, Mark(10, "a"), Mark(30, "b"))
+    assert desk.names() == ["a", "own"]
+    desk.merge.socket_down(1, [status(FEED_DOWN)])
+    assert [getattr(event, "name", event.kind) for event in desk.out] == ["a", "own", KIND_FEED, "b"]
+    assert desk.out[2].time_ns == 20
+
+
+def test_a_socket_that_came_back_says_so_at_its_first_frame() -> None:
+    desk = Desk(2)
+    desk.up(0, 1)
+    desk.push(1, Tick(5))
+    desk.push(0, Mark(10, "a"))
+    desk.merge.socket_down(1, [status(FEED_DOWN)])
+    desk.merge.socket_up(1, [status(FEED_UP)])
+    desk.push(0, Mark(30, "b"), Tick(60))
+    assert desk.names() == ["a"]  # from now on it is waited for again
+    desk.push(1, Mark(40, "c"), Tick(60))
+    states = [event.state for event in desk.out if isinstance(event, FeedStatus)]
+    assert states == [FEED_DOWN, FEED_UP]
+    assert [int(event.time_ns) for event in desk.out] == [5, 10, 30, 40, 40]
+    assert desk.names() == ["a", "b", "c"]
+
+
+def test_without_any_socket_time_stands_still_and_nothing_is_lost() -> None:
+    desk = Desk(2)
+    desk.up(0, 1)
+    desk.push(0, Mark(10, "a"), Mark(500 * TICK_NS, "b"))
+    desk.merge.socket_down(0, [status(FEED_DOWN)])
+    desk.merge.socket_down(1, [status(FEED_DOWN)])
+    assert desk.names() == ["a", "b"]
+    assert desk.out[-1].time_ns == 500 * TICK_NS
+
+
+def test_own_events_are_next_and_stamped_with_engine_time() -> None:
+    desk = Desk(2)
+    desk.up(0, 1)
+    desk.push(0, Mark(10, "a"), Mark(20, "b"))
+    desk.push(1, Tick(15))
+    desk.merge.push_own(Mark(999, "own"))
+    assert desk.names() == ["a", "own"] and desk.out[-1].time_ns == 10
+
+
+def test_a_full_queue_pauses_its_socket_and_never_the_one_waited_for() -> None:
+    desk = Desk(2, queue_events_max=10)
+    desk.up(0, 1)
+    for number in range(15):
+        desk.push(0, Mark(10 + number, str(number)))
+    assert desk.pauses == [(0, True)]
+    desk.push(1, Tick(18))
+    assert desk.pauses == [(0, True)]
+    desk.push(1, Tick(50))
+    assert desk.pauses == [(0, True), (0, False)]
+    assert desk.names() == [str(number) for number in range(15)]
+
+
+def test_while_an_answer_is_awaited_the_bound_is_higher() -> None:
+    desk = Desk(1, queue_events_max=10)
+    desk.up(0)
+    number = desk.merge.begin_request(1)
+    for step in range(10 * HARD_FACTOR):
+        desk.push(0, Mark(10 + step, str(step)))
+    assert desk.pauses == []
+    desk.push(0, Mark(1000, "more"))
+    assert desk.pauses == [(0, True)]
+    desk.merge.end_request(number, BookSnapshot(12, 1, [], []))
+    assert desk.pauses == [(0, True), (0, False)]
+    assert len(desk.names()) == 10 * HARD_FACTOR + 1
+
+
+# -- a real venue
+
+
+def test_real_events_pass_at_once_in_arrival_order() -> None:
+    desk = Desk(2, is_simulated=False)
+    desk.up(0, 1)
+    desk.push(1, Mark(10, "a"))
+    desk.push(0, Mark(9, "b"))
+    desk.merge.end_request(0, Mark(11, "answer"))
+    assert desk.names() == ["a", "b", "answer"]
+
+
+def test_held_events_queue_and_are_released_in_order() -> None:
+    desk = Desk(1, is_simulated=False)
+    desk.up(0)
+    desk.merge.hold()
+    desk.push(0, Mark(1, "a"), Mark(2, "b"))
+    desk.merge.push_own(Mark(3, "own"))
+    assert desk.names() == [] and desk.merge.queued() == 3
+    desk.merge.release()
+    assert desk.names() == ["a", "b", "own"]
+
+
+def test_a_sink_that_holds_within_an_event_stops_the_next() -> None:
+    desk = Desk(1, is_simulated=False)
+    desk.up(0)
+
+    def sink(event: Event) -> None:
+        desk.out.append(event)
+        desk.merge.hold()
+
+    desk.merge.sink = sink
+    desk.push(0, Mark(1, "a"), Mark(2, "b"), Mark(3, "c"))
+    assert desk.names() == ["a"]
+    desk.merge.release()
+    assert desk.names() == ["a", "b"]
+
+
+def test_what_the_sink_itself_brings_in_comes_after_the_event() -> None:
+    desk = Desk(1, is_simulated=False)
+    desk.up(0)
+
+    def sink(event: Event) -> None:
+        if isinstance(event, Mark) and event.name == "a":
+            desk.merge.push_own(Mark(2, "own"))
+        desk.out.append(event)
+
+    desk.merge.sink = sink
+    desk.push(0, Mark(1, "a"), Mark(3, "b"))
+    assert desk.names() == ["a", "own", "b"]
+
+
+def test_a_backlog_is_a_counted_resync_and_nothing_is_dropped() -> None:
+    desk = Desk(1, is_simulated=False, queue_events_max=10)
+    desk.up(0)
+    desk.merge.hold()
+    for number in range(15):
+        desk.push(0, Mark(number, str(number)))
+    assert desk.pauses == [(-1, True)] and desk.overflows == 0
+    desk.merge.release()
+    assert desk.pauses == [(-1, True), (-1, False)]
+    assert desk.overflows == 1 and desk.merge.overflows == 1
+    assert desk.names() == [str(number) for number in range(15)]
