@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
 
 from supreme_system_v5.adapters.control.server import ControlServer
 from supreme_system_v5.adapters.journal.journal import Journal
@@ -16,35 +15,37 @@ from supreme_system_v5.adapters.monitoring.metrics import INDICATOR_LATENCY, STR
 from supreme_system_v5.adapters.monitoring.report import SUMMARY, save_report
 from supreme_system_v5.adapters.monitoring.resource_monitor import ResourceMonitor
 from supreme_system_v5.adapters.storage.home import Home, Session
-from supreme_system_v5.core.domain.effects import Announce, Effect, StateRecord
-from supreme_system_v5.core.domain.errors import SupremeError
-from supreme_system_v5.core.domain.events import (
-    COMMAND_CLOSE_BREAKER,
-    COMMAND_EMERGENCY_STOP,
-    COMMAND_STOP,
-    Command,
-    Event,
-    Pressure,
-    Tick,
-)
-from supreme_system_v5.core.domain.money import plain_e8
-from supreme_system_v5.downtime import settle_downtime
+from supreme_system_v5.controls import Controls
+from supreme_system_v5.core.domain.effects import Announce, Effect, Shutdown, StateRecord
+from supreme_system_v5.core.domain.errors import ConfigError, FrameError, VenueError
+from supreme_system_v5.core.domain.events import KIND_TRADE, Event, Pressure, Tick, Trade
+from supreme_system_v5.downtime import Downtime, Settlement
 from supreme_system_v5.optimized.latency_histogram import LatencyHistogram
 from supreme_system_v5.orchestrator.clock import EngineClock
 from supreme_system_v5.orchestrator.console import Console
 from supreme_system_v5.orchestrator.dispatch import Dispatcher
 from supreme_system_v5.orchestrator.master import MasterOrchestrator
 from supreme_system_v5.reporting import Reporter
-from supreme_system_v5.startup import Market, Trading, account_key, make_parameters, restore_trading, saved_state
+from supreme_system_v5.startup import (
+    UNWATCHED_SINCE,
+    Market,
+    Trading,
+    account_key,
+    make_parameters,
+    restore_trading,
+    saved_state,
+    unwatched_since,
+)
 
 if TYPE_CHECKING:
     from supreme_system_v5.config import Settings
 
-TICK_SECONDS = 0.1
-STATUS_LIVE_SECONDS = 1.0
-STATUS_PLAIN_SECONDS = 10.0
-STOP_SECONDS_MAX = 4.0
-WARM_BARS = 500
+TICK_SECONDS: Final = 0.1
+STATUS_LIVE_SECONDS: Final = 1.0
+STATUS_PLAIN_SECONDS: Final = 10.0
+CLOSE_SECONDS_MAX: Final = 1.2  # for sockets and feeds; the journal comes after them
+JOURNAL_CLOSE_SECONDS_MAX: Final = 1.0
+WARM_BARS: Final = 500
 
 
 class Application:
@@ -60,7 +61,8 @@ class Application:
         self.duration_s = duration_s
         self.is_demo = is_demo
         self.clock = EngineClock(settings.stale_after_seconds)
-        self.market = Market(settings, self.clock, "demo" if is_demo else "normal")
+        self.market = Market(settings, self.clock, "demo" if is_demo else "normal", home.journal_path)
+        self.controls = Controls(self)
         self.indicator_latency = LatencyHistogram()
         self.journal: Journal
         self.trading: Trading
@@ -68,27 +70,52 @@ class Application:
         self.dispatcher: Dispatcher
         self.monitor: ResourceMonitor
         self.report: Reporter
-        self._interrupts = 0
+        self.is_flowing = False  # events reach the engine
+        self._downtime: Downtime | None = None
+        self._gap_task: asyncio.Task[None] | None = None
         self.market.on_fault = self._on_feed_fault
         self._handles: list[asyncio.TimerHandle] = []
-        self._closing: list[Any] = []  # what must be stopped, in reverse order of starting
+        self._closing: list[Callable[[], Awaitable[None]]] = []  # what must be stopped
+
+    @property
+    def on_stop(self) -> str:
+        """What an orderly stop does with the position: keep or close."""
+        return "close" if self.is_demo else self.settings.on_stop
 
     # -- the course of a session ---------------------------------------------------------------------------------
 
     async def run(self) -> int:
         """Start, trade until told to stop, stop. Returns the exit code; raises SupremeError for a failed start."""
-        self._catch_signals()
+        self.controls.begin()
         try:
-            feeds = await self.market.open()
-            await self._prepare()
-            await self._serve()
-            self.report.print_banner()
-            await feeds.start(self.master.on_event)
-            self._start_timers()
+            await self._start()
+            if self.controls.is_start_ended:  # the request came too late to interrupt anything
+                raise asyncio.CancelledError
             await self._wait()
-            return await self._finish()
+            return self._finish()
+        except BaseException as error:
+            if self.controls.is_start_ended:
+                self.console.line(f"{self.controls.reason}: stopped during the start")
+                self._say_left_open()
+                return 0
+            self._say_left_open()
+            if isinstance(error, (VenueError, FrameError)):
+                raise ConfigError(
+                    f"the exchange stopped answering during the start: {error}", "check the network, then start again"
+                ) from None
+            raise
         finally:
             await self._close()
+
+    async def _start(self) -> None:
+        """Nothing trades before all of this stands; whatever fails is undone by _close."""
+        feeds = await self.market.open()
+        await self._prepare()
+        await self._serve()
+        self.report.print_banner()
+        await feeds.start(self.master.on_event if self._downtime is None else self._on_first_events)
+        self._start_timers()
+        self.is_flowing = True
 
     async def _prepare(self) -> None:
         settings = self.settings
@@ -105,57 +132,99 @@ class Application:
         unanswered = restore_trading(self.trading, saved)
         self.report = Reporter(self)
         self.report.notes = self.journal.notices + notes
-        self.report.left_open_elsewhere = [
-            {
-                "account": other.key.id,
-                "source_class": other.key.source_class,
-                "market": other.key.market,
-                "symbol": other.key.symbol,
-                "quantity": plain_e8(other.quantity_e8),
-                "entry_price": plain_e8(other.entry_price_e8),
-            }
-            for other in self.journal.other_open_positions()
-        ]
+        self.report.left_open_elsewhere = self.journal.other_open_positions()
         self.dispatcher = Dispatcher(
             self.journal, self.trading.gateway, feeds.perform, self._announce, self._on_shutdown
         )
         self.master = MasterOrchestrator(self.trading.pump, self.dispatcher, feeds.hold, feeds.release)
         self.journal.on_fault = self.dispatcher.report_fault
+        since_ns = unwatched_since(saved)
+        if since_ns > 0:
+            unanswered.append(StateRecord(int(saved.last_time_ns), UNWATCHED_SINCE, str(since_ns)))
+        await self._perform(unanswered)
+        # Before anything that bears a later time: what happened meanwhile belongs to its own time and day.
+        await self._settle_downtime(since_ns)
         if market.exchange is not None:
             # Where an emergency stop finds this simulated market's book while it lives.
             rest_url = market.exchange.urls(settings.market)[0]
-            unanswered.append(StateRecord(self.clock.now_ns(), "exchange_url", json.dumps(rest_url)))
-        await self.dispatcher.perform(unanswered)
-        await self._settle_downtime(saved.last_time_ns)
+            await self._perform([StateRecord(self.clock.now_ns(), "exchange_url", json.dumps(rest_url))])
         if first is not None:
             await self._take(first)
         await self._take(await feeds.warm_bars(WARM_BARS))
 
-    async def _settle_downtime(self, last_ns: int) -> None:
-        trading = self.trading
+    # -- a position that was left open ---------------------------------------------------------------------------
+
+    async def _settle_downtime(self, since_ns: int) -> None:
+        """What REST tells of the time since ``since_ns``; the rest is settled when the first trade arrives."""
+        if since_ns <= 0:
+            return
+        feeds = self.market.feeds
+        assert feeds is not None
+        downtime = Downtime(self.trading.engine, feeds.binance.api, since_ns, self.settings.entry_slippage_bps)
+        settlement = await downtime.settle(self.clock.now_ns())
+        await self._book(settlement)
+        self.report.notes.append(settlement.note)
+        self.trading.set_position()
+        if downtime.is_settled:
+            self._downtime = downtime
+        else:
+            await self._protect()
+
+    async def _protect(self) -> None:
+        """Stop and target rest again (if there is a position still): the market is watched from now on."""
         now_ns = self.clock.now_ns()
-        if trading.engine.state.position is not None:
-            assert self.market.feeds is not None
-            settlement = await settle_downtime(
-                trading.engine,
-                self.market.feeds.binance.api,
-                int(last_ns),
-                now_ns,
-                self.settings.entry_slippage_bps,
-            )
-            await self.dispatcher.perform(settlement.records)
-            for event in settlement.events:
-                await self._take(event)
-            self.report.notes.append(settlement.note)
-        trading.protect(now_ns)
+        self.trading.set_position()
+        self.trading.protect(now_ns)
+        await self._perform([StateRecord(now_ns, UNWATCHED_SINCE, "0")])
+
+    def _on_first_events(self, event: Event) -> None:
+        """The feeds' sink until the first trade, which shows what was missed while the streams were being opened."""
+        feeds = self.market.feeds
+        assert feeds is not None
+        if event.kind != KIND_TRADE or not isinstance(event, Trade):
+            self.master.on_event(event)
+            return
+        feeds.hold()
+        feeds.binance.merge.sink = self.master.on_event
+        self._gap_task = asyncio.get_running_loop().create_task(self._close_gap(event))
+
+    async def _close_gap(self, first: Trade) -> None:
+        feeds = self.market.feeds
+        assert feeds is not None and self._downtime is not None
+        try:
+            settlement = await self._downtime.close_gap(first, int(first.time_ns))
+            await self._book(settlement)
+            if settlement.note:
+                self._announce(Announce(int(first.time_ns), "mode", settlement.note))
+            await self._protect()
+        except Exception as error:
+            self.master.fail(error)
+            return
+        self.master.on_event(first)
+        if not self.master.is_busy:
+            feeds.release()
+
+    async def _book(self, settlement: Settlement) -> None:
+        await self._perform(settlement.records)
+        for event in settlement.events:
+            await self._take(event)
 
     async def _take(self, event: Event) -> None:
-        """One event before the feeds flow."""
+        """One event while the feeds do not flow."""
         pump = self.trading.pump
         effects: list[Effect] = pump.process(event)
         while effects or pump.is_busy:
-            await self.dispatcher.perform(effects)
+            await self._perform(effects)
             effects = pump.resume()
+
+    async def _perform(self, effects: list[Effect]) -> None:
+        """Perform, where a journal that fails ends the session: there is no position at risk that is not in it."""
+        await self.dispatcher.perform(effects)
+        if self.dispatcher.fault is not None:
+            self.master.fail(self.dispatcher.fault)
+            raise self.dispatcher.fault
+
+    # -- serving and ending --------------------------------------------------------------------------------------
 
     async def _serve(self) -> None:
         settings = self.settings
@@ -168,57 +237,69 @@ class Application:
         )
         histograms = {STRATEGY_LATENCY: self.master.latency, INDICATOR_LATENCY: self.indicator_latency}
         http = HttpServer(settings.metrics_port, Exposition(self.report.status, histograms).render, self.report.health)
-        await http.start()
         self._closing.append(http.stop)
-        control = ControlServer(self.home.prepare_socket_path(), self._on_control)
-        await control.start()
+        await http.start()
+        control = ControlServer(self.home.prepare_socket_path(), self.controls.answer)
         self._closing.append(control.close)
+        await control.start()
         self.report.urls = {"metrics": http.url, "control": str(self.home.socket_path)}
 
     async def _wait(self) -> None:
         """Until the engine says Shutdown, something of ours breaks, or the duration is over."""
-        finished = self.master.is_finished.wait()
-        if self.duration_s <= 0:
-            await finished
-            return
-        try:
-            await asyncio.wait_for(finished, self.duration_s)
-        except asyncio.TimeoutError:
-            self.report.stop_reason = f"DURATION={self.duration_s:g} is over"
-            self.inject(Command(self.clock.now_ns(), COMMAND_STOP, self._on_stop()))
-            await self._wait_for_stop()
+        finished = self.master.is_finished
+        if self.duration_s > 0:
+            try:
+                await asyncio.wait_for(finished.wait(), self.duration_s)
+            except asyncio.TimeoutError:
+                self.controls.request_stop(f"DURATION={self.duration_s:g} is over")
+        await finished.wait()
 
-    async def _wait_for_stop(self) -> None:
-        try:
-            await asyncio.wait_for(self.master.is_finished.wait(), STOP_SECONDS_MAX)
-        except asyncio.TimeoutError:
-            self.console.line("NOT FLAT: the position could not be closed in time; it stays open in the journal")
-
-    async def _finish(self) -> int:
+    def _finish(self) -> int:
         master = self.master
         for handle in self._handles:
             handle.cancel()
         self.monitor.stop()
         if master.failure is not None:
             raise master.failure
-        shutdown = master.shutdown
         text = self.report.summary()
         self.console.line(text)
         try:
             save_report(self.session.dir, SUMMARY, self.report.status(), text)
         except OSError as error:
             self.console.line(f"the summary could not be saved in {self.session.dir}: {error.strerror}")
+        if master.shutdown is None:
+            is_closing = self.trading.engine.state.is_closing and self.trading.engine.state.position is not None
+            late = "NOT FLAT: the position could not be closed in time" if is_closing else "the stop took too long"
+            self.console.line(f"{late}; the journal has everything that was acknowledged")
         if self.dispatcher.fault is not None:
             self.console.line(f"JOURNAL FAULT: {self.dispatcher.fault}")
             return 2
-        return shutdown.exit_code if shutdown is not None else 1
+        return master.shutdown.exit_code if master.shutdown is not None else 1
+
+    def _say_left_open(self) -> None:
+        """For an end without a summary."""
+        text = self.report.left_open() if hasattr(self, "report") else ""
+        if text:
+            self.console.line(text)
 
     async def _close(self) -> None:
-        for stop in reversed(self._closing):
-            await stop()
-        await self.market.close()
-        if hasattr(self, "journal"):
-            self.journal.close()
+        """Stop everything that was started, whatever fails or hangs on the way; the journal last."""
+        if self._gap_task is not None:
+            self._gap_task.cancel()
+        self.clock.stop()
+        work = [stop() for stop in reversed(self._closing)]
+        done, late = await asyncio.wait(
+            [asyncio.ensure_future(one) for one in (*work, self.market.close())], timeout=CLOSE_SECONDS_MAX
+        )
+        faults = [task.exception() for task in done if not task.cancelled()]
+        if hasattr(self, "journal") and not self.journal.close(JOURNAL_CLOSE_SECONDS_MAX):
+            faults.append(self.journal.fault or TimeoutError("the journal's thread hangs in the disk"))
+        for fault in faults:
+            if fault is not None:
+                _log_warning(f"while closing: {type(fault).__name__}: {fault}")
+        for task in late:
+            task.cancel()
+            _log_warning(f"while closing: {task.get_coro()} did not end in time")
 
     # -- what happens meanwhile ----------------------------------------------------------------------------------
 
@@ -228,20 +309,15 @@ class Application:
         self.market.feeds.inject(event)
 
     def _start_timers(self) -> None:
-        loop = asyncio.get_running_loop()
         self.monitor.start()
-        self.clock.start(loop, self.inject)
-        self._closing.append(self._stop_clock)
+        self.clock.start(asyncio.get_running_loop(), self.inject)
         period_s = STATUS_LIVE_SECONDS if self.console.is_live else STATUS_PLAIN_SECONDS
         self._repeat(period_s, self.report.print_status)
         self._repeat(1.0, self._sample_indicators)
         if not self.market.is_simulated:
             self._repeat(TICK_SECONDS, self._tick)
 
-    async def _stop_clock(self) -> None:
-        self.clock.stop()
-
-    def _repeat(self, period_s: float, work: Any) -> None:
+    def _repeat(self, period_s: float, work: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         slot = len(self._handles)
 
@@ -288,93 +364,11 @@ class Application:
     def _announce_throttle(self, text: str) -> None:
         self._announce(Announce(self.clock.now_ns(), "warning", text))
 
-    def _on_shutdown(self, effect: Any) -> None:
+    def _on_shutdown(self, effect: Shutdown) -> None:
         self.master.on_shutdown(effect)
 
-    def _on_stop(self) -> str:
-        return "close" if self.is_demo else self.settings.on_stop
 
-    # -- control -------------------------------------------------------------------------------------------------
+def _log_warning(text: str) -> None:
+    from loguru import logger
 
-    def _catch_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, self._on_signal, name)
-
-    def _on_signal(self, number: int) -> None:
-        self._interrupts += number == signal.SIGINT
-        if self._interrupts >= 2:
-            raise KeyboardInterrupt
-        if not hasattr(self, "master"):
-            raise KeyboardInterrupt
-        self.report.stop_reason = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
-        self.request_stop()
-
-    def request_stop(self) -> None:
-        """Begin the orderly stop; `run` ends when it is done or late."""
-        self.inject(Command(self.clock.now_ns(), COMMAND_STOP, self._on_stop()))
-        asyncio.get_running_loop().call_later(STOP_SECONDS_MAX, self.master.is_finished.set)
-
-    async def _on_control(self, command: str, args: dict[str, Any]) -> dict[str, Any]:
-        if command == "ping":
-            return {"pid": self.report.status()["pid"], "session": self.session.id}
-        if command == "status":
-            return self.report.status()
-        if command == "stop":
-            self.report.stop_reason = "make stop"
-            self.request_stop()
-            await self.master.is_finished.wait()
-            return {"summary": self.report.summary()}
-        if command == "emergency_stop":
-            self.report.stop_reason = "emergency stop"
-            self.inject(Command(self.clock.now_ns(), COMMAND_EMERGENCY_STOP, str(args.get("reason", ""))))
-            asyncio.get_running_loop().call_later(STOP_SECONDS_MAX, self.master.is_finished.set)
-            await self.master.is_finished.wait()
-            is_flat = self.trading.engine.state.position is None
-            return {"flat": is_flat, "summary": self.report.summary(), "status": self.report.status()}
-        if command == "close_breaker":
-            name = str(args.get("name", ""))
-            names = [breaker.name for breaker in self.trading.engine.risk.breakers]
-            if name not in names:
-                raise SupremeError(f"there is no breaker {name!r}", f"there are: {', '.join(names)}")
-            self.inject(Command(self.clock.now_ns(), COMMAND_CLOSE_BREAKER, name))
-            return {"closed": name}
-        raise SupremeError(f"unknown command {command!r}")
-
-
-def run_session(settings: Settings, duration_s: float, is_demo: bool) -> int:
-    """Run one session of this home. Raises SupremeError (halted, running already, bad configuration, ...)."""
-    from supreme_system_v5.adapters.monitoring.log import setup_logging
-    from supreme_system_v5.adapters.storage import halt
-    from supreme_system_v5.adapters.storage.lock import HomeLock
-
-    home = Home(Path(settings.home))
-    home.create()
-    halt.refuse_if_halted(home.halted_path)
-    lock = HomeLock(home.lock_path)
-    session = home.new_session(time.time_ns())
-    try:
-        lock.acquire(session.id)
-    except SupremeError:
-        session.dir.rmdir()
-        raise
-    try:
-        setup_logging(settings.log_level, session.dir if settings.log_to_file else None)
-        application = Application(settings, home, session, Console(), duration_s, is_demo)
-        return _run_loop(application)
-    finally:
-        lock.release()
-
-
-def _run_loop(application: Application) -> int:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(application.run())
-    loop = uvloop.new_event_loop()
-    try:
-        asyncio.set_event_loop(loop)
-        return int(loop.run_until_complete(application.run()))
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
+    logger.warning("{}", text)

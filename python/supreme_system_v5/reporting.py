@@ -7,7 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from supreme_system_v5 import __version__, build_info
+from supreme_system_v5.adapters.journal.words import OpenPosition
 from supreme_system_v5.adapters.monitoring import view
+from supreme_system_v5.core.domain.money import format_e8, plain_e8
 from supreme_system_v5.core.engine.status import SessionStart, engine_status
 from supreme_system_v5.optimized.latency_histogram import LatencyHistogram
 
@@ -22,8 +24,7 @@ class Reporter:
         self.app = application
         self.start = SessionStart(application.trading.engine)
         self.started_s = time.monotonic()
-        self.stop_reason = "stop requested"
-        self.left_open_elsewhere: list[dict[str, object]] = []
+        self.left_open_elsewhere: list[OpenPosition] = []
         self.notes: list[str] = []
         self.urls: dict[str, str] = {}
 
@@ -49,7 +50,7 @@ class Reporter:
             frame_latency_ms=_milliseconds(self.app.master.decision_latency),
             resources=self.app.monitor.resources(),
             journal={"commits": self.app.journal.commits, "records": self.app.journal.records},
-            left_open_elsewhere=self.left_open_elsewhere,
+            left_open_elsewhere=self._elsewhere(),
             urls=self.urls,
         )
         return status
@@ -60,7 +61,34 @@ class Reporter:
 
     def summary(self) -> str:
         """What the session did, for its end."""
-        return view.summary(self.status(), self.stop_reason, str(self.app.session.dir))
+        return view.summary(self.status(), self.app.controls.reason, str(self.app.session.dir))
+
+    def left_open(self) -> str:
+        """One line about the position that a session without an orderly end leaves; "" when flat."""
+        state = self.app.trading.engine.state
+        position = state.position
+        if position is None:
+            return ""
+        side = "LONG" if position.side > 0 else "SHORT"
+        quantity = plain_e8(abs(state.ledger.position_e8))
+        entry, stop = format_e8(state.ledger.entry_price_e8(), 2), format_e8(position.stop_trigger_e8, 2)
+        mark = " (SIMULATED)" if self.app.market.is_simulated else ""
+        return f"LEFT OPEN  {side} {quantity} @ {entry} with its stop at {stop}{mark}; the next start goes on with it"
+
+    def _elsewhere(self) -> list[dict[str, object]]:
+        """Positions of other accounts of this home: nobody attends to them now."""
+        return [
+            {
+                "account": other.key.id,
+                "mode": other.key.mode,
+                "source_class": other.key.source_class,
+                "market": other.key.market,
+                "symbol": other.key.symbol,
+                "quantity": plain_e8(other.quantity_e8),
+                "entry_price": plain_e8(other.entry_price_e8),
+            }
+            for other in self.left_open_elsewhere
+        ]
 
     def print_status(self) -> None:
         self.app.console.status(view.status_line(self.status(), self.app.console.width, self.app.console.is_live))
@@ -91,7 +119,7 @@ class Reporter:
                     "urls": {"metrics": self.urls["metrics"]},
                     "duration_seconds": self.app.duration_s or None,
                     "failed_sources": [{"source": name, "reason": why} for name, _, why in failed],
-                    "left_open_elsewhere": self.left_open_elsewhere,
+                    "left_open_elsewhere": self._elsewhere(),
                     "artifacts": str(self.app.session.dir),
                     "notes": notes,
                 },

@@ -17,7 +17,7 @@ DEMO_SEED: Final = 7
 
 def main(settings: Settings, args: argparse.Namespace) -> int:
     """Run the demo session; its exit code."""
-    from supreme_system_v5.app import run_session
+    from supreme_system_v5.session import run_session
 
     scripted = dataclasses.replace(
         settings,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from supreme_system_v5.config import Settings
 
 REASON: Final = "emergency_stop"
+PAPER_MODES: Final = ("paper", "demo")  # nothing of them is at a real venue
 TAKER_FEE_SPOT_E8: Final = 100_000  # 0.10 %
 TAKER_FEE_USDM_E8: Final = 50_000  # 0.05 %
 
@@ -106,7 +107,7 @@ def close_account(settings: Settings, journal: Journal) -> Closed | None:
     held_e8 = 0 if ledger is None else ledger.position_e8
     if held_e8 == 0 and not saved.open_orders:
         return None
-    if key.mode != "paper":
+    if key.mode not in PAPER_MODES:
         raise BooksError(f"NOT FLAT: {key.label} is not a paper account", "close it at the venue by hand")
     book: FreshBook | str = ""
     if held_e8 != 0:

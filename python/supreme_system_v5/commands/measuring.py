@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -80,9 +81,15 @@ class Processes:
             end(process)
         shutil.rmtree(self.home.root, ignore_errors=True)
 
-    def start_exchange(self) -> subprocess.Popen[bytes]:
-        """Start it and wait until it answers. Raises MeasureError with the end of its output."""
-        process = self._start("exchange", cli(MAIN_CODE, "exchange", "--port", str(self.port)), {})
+    def start_exchange(
+        self, arguments: Sequence[str] = (), command: Sequence[str] | None = None, **env: str
+    ) -> subprocess.Popen[bytes]:
+        """Start it with more ``arguments`` (or ``command`` with --port and them in its place) and wait until it answers.
+
+        Raises MeasureError with the end of its output.
+        """
+        line = [*(command or cli(MAIN_CODE, "exchange")), "--port", str(self.port), *arguments]
+        process = self._start("exchange", line, env)
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             if process.poll() is not None:
@@ -95,9 +102,13 @@ class Processes:
         raise MeasureError(f"the exchange did not start{self.said('exchange')}")
 
     def start_daemon(self, command: Sequence[str] | None = None, **env: str) -> subprocess.Popen[bytes]:
-        """Start a daemon (or ``command`` in its place) that knows no other venue than this exchange."""
+        """Start a daemon (or ``command`` in its place) that knows no other venue than this exchange.
+
+        ``env`` is on top of the environment and of what names the venue.
+        """
         market = self._settings.market.upper()
         venue = {
+            "SUPREME_MARKET": self._settings.market,
             "SUPREME_DATA_SOURCES": "binance",
             f"SUPREME_BINANCE_{market}_REST_URL": f"http://127.0.0.1:{self.port}",
             f"SUPREME_BINANCE_{market}_WS_URL": f"ws://127.0.0.1:{self.port}",
@@ -111,6 +122,19 @@ class Processes:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**self._env, **env}
             )
+        self._started.append(process)
+        return process
+
+    def start_monitor(self) -> subprocess.Popen[bytes]:
+        """`monitor` on a terminal of its own, as a person has it open: it asks for the status once a second."""
+        import pty
+
+        master, terminal = pty.openpty()
+        threading.Thread(target=_discard, args=(master,), daemon=True).start()
+        process = subprocess.Popen(
+            cli(MAIN_CODE, "monitor"), stdin=terminal, stdout=terminal, stderr=terminal, env={**self._env, "TERM": "xterm"}
+        )
+        os.close(terminal)
         self._started.append(process)
         return process
 
@@ -128,6 +152,16 @@ class Processes:
         except OSError:
             lines = []
         return ", it said:\n    " + "\n    ".join(lines) if lines else " (it said nothing)"
+
+
+def _discard(master: int) -> None:
+    """What a terminal shows, read and thrown away until it is closed."""
+    try:
+        while os.read(master, 65_536):
+            pass
+    except OSError:
+        pass
+    os.close(master)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 def main(settings: Settings, args: argparse.Namespace) -> int:
     """Run a session; its exit code."""
-    from supreme_system_v5.app import run_session
+    from supreme_system_v5.session import run_session
 
     return run_session(settings, float(args.duration or 0.0), False)

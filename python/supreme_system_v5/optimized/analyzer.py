@@ -48,13 +48,12 @@ class OptimizedTechnicalAnalyzer:
         volume_period: i64 = 20,
         buffer_size: i64 = 200,
     ) -> None:
-        """Periods and ``buffer_size`` (how many closes and ATR ratios are kept) in bars. Raises ValueError when bad."""
+        """Periods and ``buffer_size`` (how many ATR ratios are kept) in bars. Raises ValueError when bad."""
         self._ema: Final = EMA(ema_period)
         self._rsi: Final = RSI(rsi_period)
         self._macd: Final = MACD(macd_fast, macd_slow, macd_signal)
         self._atr: Final = ATR(atr_period)
         self._volumes: Final = RollingAverage(volume_period)
-        self.closes: Final = CircularBuffer(buffer_size)
         self._atr_pcts: Final = CircularBuffer(buffer_size)
         self.bars: i64 = 0
         seeds = (ema_period, rsi_period + 1, macd_slow + macd_signal - 1, atr_period + 1, volume_period)
@@ -80,7 +79,6 @@ class OptimizedTechnicalAnalyzer:
         average_range = atr.update(high, low, close)
         snapshot.atr = average_range
         snapshot.volume_mean = self._volumes.update(volume)
-        self.closes.append(close)
         if atr.is_warm:
             self._atr_pct = average_range / close
             self._atr_pcts.append(self._atr_pct)
@@ -134,6 +132,5 @@ class OptimizedTechnicalAnalyzer:
             *self._macd.state(),
             *self._atr.state(),
             *self._volumes.state(),
-            *self.closes.values(),
             *self._atr_pcts.values(),
         ]

@@ -29,7 +29,9 @@ class CircularBuffer:
         position = self._next
         self._slots[position] = x
         position += 1
-        self._next = position if position < self.capacity else 0
+        if position == self.capacity:  # not a conditional expression: mypyc would box both of its values
+            position = 0
+        self._next = position
         if self._count < self.capacity:
             self._count += 1
 
@@ -109,14 +111,21 @@ class RollingAverage:
 
     def update(self, x: float) -> float:
         """Take a number, return the mean. Raises ValueError, state unchanged, when it is not finite."""
-        mean = self.preview(x)
-        self.mean = mean
-        self._values[self._position] = x
-        self._turn_sum += x
-        self._position += 1
-        if not self.is_warm:
+        if not (-INPUT_MAX <= x <= INPUT_MAX):
+            raise ValueError(f"not a finite number: {x!r}")
+        position = self._position
+        total = self._turn_sum + x
+        if self.is_warm:
+            mean = (self._suffix[position + 1] + total) / self._divisor
+        else:
             self.count += 1
-        if self._position == self.period:
+            mean = total / float(self.count)
+        self.mean = mean
+        self._values[position] = x
+        self._turn_sum = total
+        position += 1
+        self._position = position
+        if position == self.period:
             self.is_warm = True
             self._resum()
         return mean

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable
 
 from supreme_system_v5.core.domain.effects import Effect, Shutdown
-from supreme_system_v5.core.domain.errors import JournalFault
+from supreme_system_v5.core.domain.errors import JournalFault, SupremeError
 from supreme_system_v5.core.domain.events import (
     COMMAND_JOURNAL_FAULT,
     Command,
@@ -16,6 +17,10 @@ from supreme_system_v5.core.domain.events import (
 from supreme_system_v5.core.engine.pump import EventPump
 from supreme_system_v5.optimized.latency_histogram import LatencyHistogram
 from supreme_system_v5.orchestrator.dispatch import Dispatcher
+
+
+class SessionError(SupremeError):
+    """A mistake of ours ended the session. Its cause has the traceback, which the log gets."""
 
 
 class MasterOrchestrator:
@@ -110,5 +115,22 @@ class MasterOrchestrator:
         """Something of ours broke: end the session with this error."""
         self._task = None
         if self.failure is None:
-            self.failure = error
+            self.failure = _explained(error) if isinstance(error, Exception) else error
         self.is_finished.set()
+
+
+def _explained(error: Exception) -> SupremeError:
+    """The error as a person can read it; what is readable already stays what it is."""
+    if isinstance(error, SupremeError):
+        return error
+    from loguru import logger
+
+    logger.opt(exception=error).error("the session ends: {!r}", error)
+    where = traceback.extract_tb(error.__traceback__)
+    place = f" in {where[-1].name} ({where[-1].filename.rpartition('/')[2]}:{where[-1].lineno})" if where else ""
+    explained = SessionError(
+        f"the session ended by a mistake of its own: {type(error).__name__}: {error}{place}",
+        "an open position is in the journal with its stop, and a new start goes on with it; report the log's traceback",
+    )
+    explained.__cause__ = error
+    return explained

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -126,11 +127,11 @@ def test_volatility_clusters() -> None:
     moves: list[list[float]] = []
     for seed in range(6):
         closes = [row[4] for row in generated(seed=seed).rows_as_of(60_000, START_NS)]
-        moves.append([abs(b / a - 1) * 1e4 for a, b in zip(closes, closes[1:], strict=False)])
+        moves.append([abs(b / a - 1) * 1e4 for a, b in itertools.pairwise(closes)])
     every = [move for run in moves for move in run]
     mean = sum(every) / len(every)
     variance = sum((move - mean) ** 2 for move in every) / len(every)
-    pairs = [(a - mean) * (b - mean) for run in moves for a, b in zip(run, run[1:], strict=False)]
+    pairs = [(a - mean) * (b - mean) for run in moves for a, b in itertools.pairwise(run)]
     assert 3.0 < mean < 12.0  # bps a minute
     assert sum(pairs) / len(pairs) / variance > 0.2  # recorded 0.43
 
@@ -140,13 +141,15 @@ def test_history_joins_the_live_market(market: str) -> None:
     source = generated(market)
     rows = ask(source, "klines", START_NS, interval="1m", limit="1000")
     assert len(rows) == 1000
-    assert all(b[0] - a[0] == 60_000 for a, b in zip(rows, rows[1:], strict=False))
-    assert all(float(r[3]) <= min(float(r[1]), float(r[4])) <= max(float(r[1]), float(r[4])) <= float(r[2]) for r in rows)
+    assert all(b[0] - a[0] == 60_000 for a, b in itertools.pairwise(rows))
+    assert all(
+        float(r[3]) <= min(float(r[1]), float(r[4])) <= max(float(r[1]), float(r[4])) <= float(r[2]) for r in rows
+    )
     book = ask(source, "ticker/bookTicker", START_NS)
     assert abs(float(book["bidPrice"]) / float(rows[-1][4]) - 1) < 0.001
     short = ask(source, "klines", START_NS, interval="5s", limit="100")
     assert len(short) == 100
-    assert all(b[0] - a[0] == 5_000 for a, b in zip(short, short[1:], strict=False))
+    assert all(b[0] - a[0] == 5_000 for a, b in itertools.pairwise(short))
 
 
 def test_klines_are_folded_from_the_trades_given_out() -> None:
@@ -213,12 +216,12 @@ def test_it_goes_on_from_its_state(tmp_path: Path) -> None:
     assert all(old[key] == new[key] for key in kept)
     opens = sorted(new)
     assert opens[-1] == down_ns // 1_000_000 // 60_000 * 60_000
-    assert all(b - a == 60_000 for a, b in zip(opens, opens[1:], strict=False))  # the downtime is there, whole
+    assert all(b - a == 60_000 for a, b in itertools.pairwise(opens))  # the downtime is there, whole
     first_down = new[kept[-1] + 60_000]
     assert abs(float(first_down[1]) * 1e8 / last_price - 1) < 0.005
     recent = ask(resumed, "aggTrades", down_ns, limit="1000", startTime=str(down_ns // 1_000_000 - 300_000))
     assert len(recent) > 500
-    assert [b["a"] - a["a"] for a, b in zip(recent, recent[1:], strict=False)] == [1] * (len(recent) - 1)
+    assert [b["a"] - a["a"] for a, b in itertools.pairwise(recent)] == [1] * (len(recent) - 1)
     walk(resumed, 5)
 
 
@@ -242,7 +245,7 @@ def test_a_long_downtime_is_cheap_and_whole(tmp_path: Path) -> None:
     resumed = GeneratedMarket.resume(path, "usdm", 1, down_ns)
     rows = ask(resumed, "klines", down_ns, interval="1m", limit="1500")
     assert len(rows) == 1500
-    assert all(b[0] - a[0] == 60_000 for a, b in zip(rows, rows[1:], strict=False))
+    assert all(b[0] - a[0] == 60_000 for a, b in itertools.pairwise(rows))
 
 
 def test_move_shifts_the_price() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import json
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def play(market: RecordedMarket) -> list[OutFrame]:
 def test_whole_recording_order_payload_and_folding(market: str, trades: int, folded: int, data_dir: Path) -> None:
     source = recorded(market, data_dir)
     frames = play(source)
-    assert all(a.time_ns < b.time_ns for a, b in zip(frames, frames[1:], strict=False))
+    assert all(a.time_ns < b.time_ns for a, b in itertools.pairwise(frames))
     assert source.end_ns == frames[-1].time_ns
     lines = [line for line in read_lines(source.paths) if line.stream]
     untouched = [(line.recv_ns, line.payload) for line in lines if "@trade" not in line.stream]
@@ -141,7 +142,7 @@ def test_history_before_the_start_is_there(data_dir: Path) -> None:
         source = recorded(market, data_dir)
         rows = ask(source, "klines", source.start_ns, interval="1m", limit="501")
         assert len(rows) == 501
-        assert all(b[0] - a[0] == 60_000 for a, b in zip(rows, rows[1:], strict=False))
+        assert all(b[0] - a[0] == 60_000 for a, b in itertools.pairwise(rows))
         assert rows[-1][0] <= source.exchange_ms(source.start_ns) < rows[-1][0] + 60_000
 
 
@@ -171,7 +172,16 @@ def _line(recv_ns: int, stream: str, data: dict[str, object]) -> str:
 
 def test_a_made_recording_folds_over_other_frames_and_keeps_their_order(tmp_path: Path) -> None:
     def trade(number: int, price: str, time_ms: int) -> dict[str, object]:
-        return {"e": "trade", "E": time_ms, "s": "ETHUSDT", "t": number, "p": price, "q": "1.5", "T": time_ms, "m": False}
+        return {
+            "e": "trade",
+            "E": time_ms,
+            "s": "ETHUSDT",
+            "t": number,
+            "p": price,
+            "q": "1.5",
+            "T": time_ms,
+            "m": False,
+        }
 
     depth = {"e": "depthUpdate", "E": 5, "s": "ETHUSDT", "U": 1, "u": 2, "b": [["10.00", "1"]], "a": [["11.00", "1"]]}
     path = tmp_path / "made.jsonl"

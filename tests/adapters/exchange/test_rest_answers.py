@@ -138,8 +138,6 @@ def test_bodies_have_the_documented_fields(
             if row["path"] != path:
                 continue
             example = row["json"][0] if isinstance(row["json"], list) else row["json"]
-            assert {key: type(value) for key, value in example.items()} == {
-                key: type(got.get(key)) for key in example
-            }
+            assert {key: type(value) for key, value in example.items()} == {key: type(got.get(key)) for key in example}
             compared += 1
     assert compared > 0

@@ -7,7 +7,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supreme_system_v5.adapters.feeds.merge import HARD_FACTOR, TICK_NS, Merge
+from supreme_system_v5.adapters.feeds.merge import HARD_FACTOR, TICK_NS, Merge, order_of
 from supreme_system_v5.core.domain.events import (
     FEED_DOWN,
     FEED_UP,
@@ -20,7 +20,9 @@ from supreme_system_v5.core.domain.events import (
     BookSnapshot,
     Event,
     FeedStatus,
+    Quote,
     Tick,
+    Trade,
 )
 
 KINDS = (KIND_DEPTH, KIND_QUOTE, KIND_TRADE)
@@ -80,6 +82,11 @@ class Desk:
         return [event.name for event in self.out if isinstance(event, Mark)]
 
 
+def beat(*events: Event) -> list[Event]:
+    """A batch as the exchange sends it: the frames and, in the same bytes, the heartbeat after them."""
+    return [*events, Tick(max(int(event.time_ns) for event in events))]
+
+
 def status(state: str, stream: str = "trade") -> FeedStatus:
     return FeedStatus(1, "simulated", stream, state, 0)
 
@@ -90,7 +97,7 @@ def status(state: str, stream: str = "trade") -> FeedStatus:
 def test_an_event_waits_until_the_other_socket_is_known_to_be_past_it() -> None:
     desk = Desk(2)
     desk.up(0, 1)
-    desk.push(0, Mark(10, "a"))
+    desk.push(0, *beat(Mark(10, "a")))
     assert desk.names() == []
     desk.push(1, Tick(9))
     assert desk.names() == []
@@ -99,23 +106,48 @@ def test_an_event_waits_until_the_other_socket_is_known_to_be_past_it() -> None:
     assert desk.clock.time_ns == 10
 
 
-def test_a_data_frame_does_not_vouch_for_its_own_time() -> None:
+def test_a_data_frame_vouches_for_nothing() -> None:
     desk = Desk(2)
     desk.up(0, 1)
     desk.push(0, Mark(10, "depth", KIND_DEPTH))
-    desk.push(1, Mark(10, "quote", KIND_QUOTE))
-    assert desk.names() == ["depth"]  # another frame of 10, of a lower kind, may follow on socket 0
-    desk.push(0, Mark(10, "depth again", KIND_DEPTH))
-    assert desk.names() == ["depth", "depth again"]
+    desk.push(1, *beat(Mark(10, "quote", KIND_QUOTE)))
+    assert desk.names() == []
+    desk.push(0, Mark(9, "overtaken", KIND_DEPTH))
     desk.push(0, Tick(10))
-    assert desk.names() == ["depth", "depth again", "quote"]
+    assert desk.names() == ["overtaken", "depth", "quote"]
+    assert desk.merge.late == 0
 
 
-def test_one_socket_waits_for_nobody() -> None:
+def test_one_socket_waits_for_its_heartbeat_only() -> None:
     desk = Desk(1)
     desk.up(0)
-    desk.push(0, Mark(10, "a"))
+    desk.push(0, *beat(Mark(10, "a")))
     assert desk.names() == ["a"]
+
+
+def test_a_socket_that_never_came_up_is_waited_for() -> None:
+    desk = Desk(2)
+    desk.merge.expect_all()
+    desk.up(0)
+    desk.push(0, *beat(Mark(10, "a")))
+    assert desk.names() == []
+    desk.up(1)
+    desk.push(1, Tick(10))
+    assert desk.names() == ["a"]
+
+
+@given(st.permutations([7, 8, 9]), st.booleans())
+def test_frames_of_one_time_are_put_in_the_venues_own_order(numbers: list[int], is_trade: bool) -> None:
+    desk = Desk(1)
+    desk.up(0)
+    made: list[Event] = [
+        Trade(10, 1, 1, number, 10**8, 10**8, False) if is_trade else Quote(10, 1, number, 1, 1, 2, 1)
+        for number in numbers
+    ]
+    for event in made:
+        desk.push(0, event)
+    desk.push(0, Mark(10, "depth", KIND_DEPTH), Tick(10))
+    assert [order_of(event)[2] for event in desk.out] == [0, 7, 8, 9]
 
 
 @st.composite
@@ -131,7 +163,7 @@ def markets(draw: st.DrawFn) -> list[list[Event]]:
             for number in range(count):
                 stream.append(Mark(time_ns, f"{step}.{socket}.{number}", draw(st.sampled_from(KINDS))))
             if draw(st.booleans()) or count == 0:
-                stream.append(Tick(time_ns))
+                stream.append(Tick(time_ns))  # else its frames wait for the next one
     for stream in streams:
         stream.append(Tick(time_ns))
     return streams
@@ -172,9 +204,10 @@ def test_any_interleaving_gives_the_same_order(streams: list[list[Event]], seed:
     assert sorted(name for _, kind, name in first if kind != KIND_TICK) == sorted(
         event.name for stream in streams for event in stream if isinstance(event, Mark)
     )
-    for socket in range(len(streams)):  # nobody overtakes on his own socket
+    for socket in range(len(streams)):  # on his own socket nobody overtakes but by kind at one time
         own = [name for _, _, name in first if name.split(".")[1:2] == [str(socket)]]
-        assert own == [event.name for event in streams[socket] if isinstance(event, Mark)]
+        sent = [event for event in streams[socket] if isinstance(event, Mark)]
+        assert own == [event.name for event in sorted(sent, key=lambda event: (event.time_ns, event.kind))]
 
 
 def test_ticks_fill_the_silence_and_only_that() -> None:
@@ -184,16 +217,17 @@ def test_ticks_fill_the_silence_and_only_that() -> None:
     desk.push(0, Mark(start, "a"), Tick(start + 5))
     desk.push(0, Tick(start + 2 * TICK_NS + 7))
     assert [int(event.time_ns) for event in desk.out] == [start, start + TICK_NS, start + 2 * TICK_NS]
-    desk.push(0, Mark(start + 3 * TICK_NS, "b"))
+    desk.push(0, *beat(Mark(start + 3 * TICK_NS, "b")))
     assert [int(event.time_ns) for event in desk.out][3:] == [start + 3 * TICK_NS]
 
 
-def test_frames_swapped_within_a_chunk_are_put_back() -> None:
+def test_frames_swapped_between_two_heartbeats_are_put_back() -> None:
     desk = Desk(1)
     desk.up(0)
-    desk.push(0, Mark(11, "b"), Mark(10, "a"), Mark(12, "c"))
-    assert desk.names() == ["a", "b", "c"]
-    desk.push(0, Mark(11, "late"))
+    for event in (Mark(11, "b"), Mark(10, "a"), Mark(12, "c"), Tick(12)):
+        desk.push(0, event)  # however the bytes were cut into reads
+    assert desk.names() == ["a", "b", "c"] and desk.merge.late == 0
+    desk.push(0, *beat(Mark(11, "late")))
     assert desk.names()[-1] == "late"
     assert desk.merge.late == 1 and desk.out[-1].time_ns == 12
 
@@ -220,7 +254,7 @@ def test_a_request_made_by_the_sink_stops_the_very_next_event() -> None:
             numbers.append(desk.merge.begin_request(int(event.time_ns)))
 
     desk.merge.sink = sink
-    desk.push(0, Mark(10, "a"), Mark(11, "b"), Mark(31, "c"))
+    desk.push(0, *beat(Mark(10, "a"), Mark(11, "b"), Mark(31, "c")))
     assert desk.names() == ["a"]
     desk.merge.end_request(numbers[0], Mark(30, "answer"))
     assert desk.names() == ["a", "b", "answer", "c"]
@@ -231,7 +265,7 @@ def test_two_answers_of_one_time_come_in_the_order_they_were_asked_for(is_second
     desk = Desk(1)
     desk.up(0)
     first, second = desk.merge.begin_request(10), desk.merge.begin_request(10)
-    desk.push(0, Mark(40, "later"))
+    desk.push(0, *beat(Mark(40, "later")))
     answers = [(first, Mark(30, "first")), (second, Mark(30, "second"))]
     for number, answer in reversed(answers) if is_second_first else answers:
         desk.merge.end_request(number, answer)
@@ -242,7 +276,7 @@ def test_a_failed_request_lets_the_market_go_on() -> None:
     desk = Desk(1)
     desk.up(0)
     number = desk.merge.begin_request(10)
-    desk.push(0, Mark(11, "a"))
+    desk.push(0, *beat(Mark(11, "a")))
     desk.merge.end_request(number, None)
     assert desk.names() == ["a"]
 
@@ -251,8 +285,8 @@ def test_a_lost_socket_holds_nothing_back_and_its_end_has_its_place() -> None:
     desk = Desk(2)
     desk.up(0, 1)
     desk.push(1, Tick(5), Mark(20, "own"))
-    desk.push(0, Mark(10, "a"), Mark(30, "b"))
-    assert desk.names() == ["a", "own"]
+    desk.push(0, *beat(Mark(10, "a"), Mark(30, "b")))
+    assert desk.names() == []
     desk.merge.socket_down(1, [status(FEED_DOWN)])
     assert [getattr(event, "name", event.kind) for event in desk.out] == ["a", "own", KIND_FEED, "b"]
     assert desk.out[2].time_ns == 20
@@ -262,7 +296,7 @@ def test_a_socket_that_came_back_says_so_at_its_first_frame() -> None:
     desk = Desk(2)
     desk.up(0, 1)
     desk.push(1, Tick(5))
-    desk.push(0, Mark(10, "a"))
+    desk.push(0, *beat(Mark(10, "a")))
     desk.merge.socket_down(1, [status(FEED_DOWN)])
     desk.merge.socket_up(1, [status(FEED_UP)])
     desk.push(0, Mark(30, "b"), Tick(60))
@@ -270,7 +304,7 @@ def test_a_socket_that_came_back_says_so_at_its_first_frame() -> None:
     desk.push(1, Mark(40, "c"), Tick(60))
     states = [event.state for event in desk.out if isinstance(event, FeedStatus)]
     assert states == [FEED_DOWN, FEED_UP]
-    assert [int(event.time_ns) for event in desk.out] == [5, 10, 30, 40, 40]
+    assert [int(event.time_ns) for event in desk.out] == [5, 10, 30, 40, 40]  # the order within a time is by kind
     assert desk.names() == ["a", "b", "c"]
 
 
@@ -287,7 +321,7 @@ def test_without_any_socket_time_stands_still_and_nothing_is_lost() -> None:
 def test_own_events_are_next_and_stamped_with_engine_time() -> None:
     desk = Desk(2)
     desk.up(0, 1)
-    desk.push(0, Mark(10, "a"), Mark(20, "b"))
+    desk.push(0, *beat(Mark(10, "a"), Mark(20, "b")))
     desk.push(1, Tick(15))
     desk.merge.push_own(Mark(999, "own"))
     assert desk.names() == ["a", "own"] and desk.out[-1].time_ns == 10
@@ -297,7 +331,7 @@ def test_a_full_queue_pauses_its_socket_and_never_the_one_waited_for() -> None:
     desk = Desk(2, queue_events_max=10)
     desk.up(0, 1)
     for number in range(15):
-        desk.push(0, Mark(10 + number, str(number)))
+        desk.push(0, *beat(Mark(10 + number, str(number))))
     assert desk.pauses == [(0, True)]
     desk.push(1, Tick(18))
     assert desk.pauses == [(0, True)]
@@ -311,13 +345,23 @@ def test_while_an_answer_is_awaited_the_bound_is_higher() -> None:
     desk.up(0)
     number = desk.merge.begin_request(1)
     for step in range(10 * HARD_FACTOR):
-        desk.push(0, Mark(10 + step, str(step)))
+        desk.push(0, *beat(Mark(10 + step, str(step))))
     assert desk.pauses == []
-    desk.push(0, Mark(1000, "more"))
+    desk.push(0, *beat(Mark(1000, "more")))
     assert desk.pauses == [(0, True)]
     desk.merge.end_request(number, BookSnapshot(12, 1, [], []))
     assert desk.pauses == [(0, True), (0, False)]
     assert len(desk.names()) == 10 * HARD_FACTOR + 1
+
+
+def test_a_socket_whose_own_heartbeat_is_waited_for_is_not_paused() -> None:
+    desk = Desk(1, queue_events_max=10)
+    desk.up(0)
+    for step in range(15):
+        desk.push(0, Mark(10 + step, str(step)))
+    assert desk.pauses == []
+    desk.push(0, Tick(24))
+    assert len(desk.names()) == 15
 
 
 # -- a real venue

@@ -19,18 +19,23 @@ def simulated(server: StandIn) -> None:
     server.replies["start"] = json_reply({})
 
 
+def heartbeat(time_ns: int) -> str:
+    return json.dumps({"x_time_ns": time_ns}, separators=(",", ":"))
+
+
 def test_a_simulated_exchange_is_found_out_started_and_is_the_clock() -> None:
     async def scene(server: StandIn, feed: BinanceFeed, out: list[Event]) -> None:
         status = await feed.fetch_server_time()
         assert feed.is_simulated and feed.source == "simulated"
         assert status.time_ns == SIM_NS and status.value == 1_270_000_000
         await feed.start()
-        await until(lambda: ("/x/start" in [path for path, _, _ in server.calls]))
+        await until(lambda: "/x/start" in [path for path, _, _ in server.calls])
         assert len(server.sockets) == 2 and out == []
         public = next(index for index, path in enumerate(server.paths) if path.startswith("/public"))
         await server.sockets[public].send_str(quote(1, x_time_ns=SIM_NS + 5))
         await server.sockets[1 - public].send_str(trade(1, x_time_ns=SIM_NS + 7))
-        await server.sockets[public].send_str(json.dumps({"x_time_ns": SIM_NS + 7}, separators=(",", ":")))
+        for socket in server.sockets:
+            await socket.send_str(heartbeat(SIM_NS + 7))
         await until(lambda: any(isinstance(event, Trade) for event in out))
         made = [(type(event).__name__, int(event.time_ns) - SIM_NS) for event in out]
         assert made[0] == ("FeedStatus", 5) and made[-1] == ("Trade", 7)
@@ -61,6 +66,7 @@ def test_a_request_to_a_simulated_exchange_holds_the_market_until_it_is_answered
         feed.merge.sink = sink
         for number, offset_ms in enumerate((1, 2, 20, 21, 22), start=1):
             await server.sockets[0].send_str(trade(number, x_time_ns=SIM_NS + offset_ms * 1_000_000))
+            await server.sockets[0].send_str(heartbeat(SIM_NS + offset_ms * 1_000_000))
         await until(lambda: any(isinstance(event, Trade) for event in out))
         await asyncio.sleep(0.1)
         assert [event.trade_id for event in out if isinstance(event, Trade)] == [1]
@@ -81,6 +87,7 @@ def test_a_full_queue_pauses_the_socket_and_nothing_is_lost() -> None:
         feed.merge.hold()
         for number in range(400):
             await server.sockets[0].send_str(trade(number, x_time_ns=SIM_NS + number))
+            await server.sockets[0].send_str(heartbeat(SIM_NS + number))
             if number % 50 == 0:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)

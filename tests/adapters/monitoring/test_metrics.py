@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from supreme_system_v5.adapters.monitoring.exposition import Family, render
 from supreme_system_v5.adapters.monitoring.metrics import (
     INDICATOR_LATENCY,
     STRATEGY_LATENCY,
@@ -163,3 +164,17 @@ def test_promtool_accepts_it() -> None:
     done = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
     # Exit 3 is a matter of taste (names fixed by the specification), 1 is a fault of the format.
     assert done.returncode in (0, 3), done.stderr
+
+
+def test_texts_from_outside_cannot_break_the_format() -> None:
+    odd = 'a"b\\c\nd'
+    _, families = scrape({"source": odd, "refusals": {odd: 2}})
+    assert value(families, "risk_refusals_total", reason=odd) == 2
+    assert families["session_info"].samples[0].labels["source"] == odd
+
+
+@pytest.mark.parametrize("figure", [0.0, -1.5, 1e-9, 1e22, float("inf"), float("-inf"), 123456789.123])
+def test_numbers_come_back_as_they_were(figure: float) -> None:
+    page = render([Family("gauge", "x", "y.", [("", {}, figure)])]).decode()
+    (family,) = text_string_to_metric_families(page)
+    assert family.samples[0].value == figure

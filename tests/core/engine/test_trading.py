@@ -153,7 +153,6 @@ def test_five_losses_open_the_breaker_and_a_quarter_size_probe_follows() -> None
     rig.signal(BUY)
     assert rig.engine.state.refusals == {"breaker_consecutive_losses": 1}
     rig.wait(15 * 60)
-    rig.answer_bars()
     rig.quote("2000.00", "2000.01")
     rig.trade("2000.00")
     rig.wait(61)
@@ -172,10 +171,10 @@ def test_the_fallback_stop_needs_two_fresh_polls_and_fills_from_a_quote() -> Non
     rig.send(FeedStatus(rig.time_ns, "binance", "", "up", 0))
     rig.send(FeedStatus(rig.time_ns, "coingecko", "", "up", 0))
     beyond_e8 = parse_e8("1900")
-    rig.send(FallbackPrice(rig.time_ns, beyond_e8, 1))
-    rig.send(FallbackPrice(rig.time_ns, beyond_e8, 1))  # the same cached answer again
+    rig.send(FallbackPrice(rig.time_ns, beyond_e8, rig.ms))
+    rig.send(FallbackPrice(rig.time_ns, beyond_e8, rig.ms))  # the same cached answer again
     assert rig.engine.desk.wanted_exit == ""
-    rig.send(FallbackPrice(rig.time_ns, beyond_e8, 2))
+    rig.send(FallbackPrice(rig.time_ns, beyond_e8, rig.ms + 1))
     assert rig.engine.desk.wanted_exit == "fallback_stop"
     rig.signal(BUY)
     assert "fallback_source" in rig.engine.state.refusals or rig.engine.state.position is None

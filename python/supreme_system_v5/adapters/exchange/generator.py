@@ -7,6 +7,7 @@ so quotes, trades, diffs and snapshots agree. Prices are in ticks of 0.01 USDT, 
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -204,7 +205,7 @@ class GeneratedMarket(SimMarket):
     def _quote_event(self, time_ns: int) -> list[OutFrame]:
         """The spread closes, the quotes follow the fair price, or a best size changes."""
         levels = self.levels
-        pace = self.profile.quote_pace * self.path.activity()
+        pace = self.profile.quote_pace * math.sqrt(self.path.activity())
         self._quote_ns = time_ns + int(self.profile.quote_gap_ms.sample(self.rng.random()) * NS_PER_MS / pace) + 1
         away = self.path.fair - levels.middle()
         if levels.spread > 1:

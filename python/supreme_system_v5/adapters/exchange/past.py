@@ -65,6 +65,8 @@ def build(market: GeneratedMarket, state: dict[str, object] | None) -> None:
         _minute(market, minute_ms)
         minute_ms += MINUTE_MS
     _seconds(market, max(minute_ms, begin_ms), start_ms)
+    if state is None:  # a fresh market begins in a typical hour, whatever its past came to
+        market.path.calm()
 
 
 def _minute(market: GeneratedMarket, open_ms: int) -> None:

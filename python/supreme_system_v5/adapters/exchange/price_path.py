@@ -58,6 +58,12 @@ class PricePath:
             size = normal(self._rng) * 3.0 * self._profile.volatility_bps * self.multiplier * 1e-4
             self.push(size, max(_JUMP_SECONDS, seconds))
 
+    def calm(self) -> None:
+        """Back toward typical volatility."""
+        self.fast *= 0.25
+        self.slow *= 0.25
+        self.multiplier = round(math.exp(self.fast + self.slow), 6)
+
     def _revert(self, value: float, share: float, sigma: float) -> float:
         keep = max(0.0, 1.0 - share)
         return value * keep + sigma * math.sqrt(1.0 - keep * keep) * normal(self._rng)

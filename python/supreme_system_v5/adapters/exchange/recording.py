@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,7 +34,8 @@ from supreme_system_v5.core.domain.errors import ConfigError
 from supreme_system_v5.core.domain.instrument import SPOT, USDM
 from supreme_system_v5.core.domain.money import parse_e8
 
-_QUOTES_MAX: Final = 4_000
+_QUOTES_MAX: Final = 20_000
+_QUOTE: Final = 6  # columns of a kept quote: time, update id, bid, quantity, ask, quantity
 _OFFSET_FRAMES: Final = 400
 
 
@@ -93,7 +95,7 @@ class RecordedMarket(SimMarket):
         self._snapshot = snapshot
         self._has_book = False
         self._kinds_seen: set[str] = set()
-        self._quotes: deque[tuple[int, int, int, int, int, int]] = deque(maxlen=_QUOTES_MAX)
+        self._quotes = array("q")
         self._lines = read_lines(self.paths)
         self._ahead: deque[OutFrame | Line | _Group] = deque()
         self._open_group: _Group | None = None
@@ -246,7 +248,9 @@ class RecordedMarket(SimMarket):
         elif kind == "quote":
             data = json.loads(line.payload)
             numbers = [parse_e8(data[key]) for key in ("b", "B", "a", "A")]
-            self._quotes.append((line.recv_ns, int(data["u"]), numbers[0], numbers[1], numbers[2], numbers[3]))
+            self._quotes.extend((line.recv_ns, int(data["u"]), *numbers))
+            if len(self._quotes) > (_QUOTES_MAX + _QUOTES_MAX // 4) * _QUOTE:
+                del self._quotes[: len(self._quotes) - _QUOTES_MAX * _QUOTE]
         return OutFrame(line.recv_ns, stream, line.payload)
 
     def _apply_depth(self, time_ns: int, data: dict[str, Any]) -> None:
@@ -275,9 +279,10 @@ class RecordedMarket(SimMarket):
         return []  # not recorded
 
     def quote_as_of(self, as_of_ns: int) -> tuple[int, tuple[int, int] | None, tuple[int, int] | None]:
-        for quote in reversed(self._quotes):
-            if quote[0] <= as_of_ns:
-                return quote[1], (quote[2], quote[3]), (quote[4], quote[5])
+        quotes = self._quotes
+        for at in range(len(quotes) - _QUOTE, -1, -_QUOTE):
+            if quotes[at] <= as_of_ns:
+                return quotes[at + 1], (quotes[at + 2], quotes[at + 3]), (quotes[at + 4], quotes[at + 5])
         return super().quote_as_of(as_of_ns)
 
     def rows_as_of(self, period_ms: int, as_of_ns: int) -> list[list[int]]:

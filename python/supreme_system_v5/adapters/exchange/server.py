@@ -30,7 +30,7 @@ HEARTBEAT_NS: Final = 250 * NS_PER_MS
 SEND_BUFFER_BYTES: Final = 131_072
 BUFFERED_MAX: Final = 65_536  # a market without a pace waits for a client that is further behind than this
 BUFFERED_CUT: Final = 4_194_304  # at 1x a client further behind than this is cut
-TURN_SECONDS: Final = 0.004  # frames due within this go out in one write
+TURN_SECONDS: Final = 0.010  # frames due within this go out in one write
 TURN_FRAMES: Final = 128  # per flush without a pace
 STALLED_SECONDS: Final = 30.0
 REST_WAIT_SECONDS: Final = 30.0
@@ -127,7 +127,7 @@ class ExchangeServer:
 
     @property
     def is_ended(self) -> bool:
-        """True when a recording is over (or the market time asked for is)."""
+        """True when a recording, or the market time asked for, is over."""
         return self._next_ns() == NEVER
 
     async def _pump(self) -> None:
@@ -140,32 +140,37 @@ class ExchangeServer:
                 await self._wake.wait()
                 continue
             if clock.speed == 0.0:
-                self._turn(NEVER, TURN_FRAMES)
+                self._turn(_next_beat(clock.shown_ns), TURN_FRAMES)
                 await asyncio.sleep(0)
             else:
                 now_ns = clock.now_ns()
-                self._turn(now_ns, 4_096)
-                idle_ns = min(self._next_ns(), clock.shown_ns + HEARTBEAT_NS, *(at for at, _ in self._waiters)) - now_ns
-                await asyncio.sleep(max(TURN_SECONDS, clock.wall_seconds(min(idle_ns, HEARTBEAT_NS))))
+                self._turn(min(now_ns, _next_beat(clock.shown_ns)), 4_096)
+                if clock.shown_ns < now_ns:  # behind: go on at once, with a heartbeat each quarter second
+                    await asyncio.sleep(0)
+                else:
+                    await asyncio.sleep(self._idle_seconds(now_ns))
             await self._let_clients_read()
+
+    def _idle_seconds(self, now_ns: int) -> float:
+        """How long nothing is due; at least a turn, so that what is due meanwhile goes out in one write."""
+        due_ns = min(self._next_ns(), _next_beat(self.clock.shown_ns), *(at for at, _ in self._waiters))
+        return max(TURN_SECONDS, self.clock.wall_seconds(min(due_ns - now_ns, HEARTBEAT_NS)))
 
     def _turn(self, until_ns: int, frames_max: int) -> None:
         """Give out what is due, then tell every socket how far the market is."""
         frames: list[OutFrame] = []
         due_ns = self._next_ns()
-        while due_ns <= until_ns and due_ns != NEVER and len(frames) < frames_max:
+        while due_ns <= until_ns and len(frames) < frames_max:
             frames.extend(self._step_first())
             due_ns = self._next_ns()
-        is_cut_short = due_ns <= until_ns and due_ns != NEVER
+        is_cut_short = due_ns <= until_ns
         shown_ns = max(frames[-1].time_ns, self.clock.shown_ns) if frames else self.clock.shown_ns
-        if until_ns != NEVER and not is_cut_short and due_ns != NEVER:
+        if not is_cut_short and due_ns != NEVER:
             shown_ns = max(shown_ns, until_ns)
         # With two markets one may be a few microseconds behind the other's last frame.
         self.clock.shown_ns = min(shown_ns, due_ns - 1)
         self._send(frames)
         self._release_waiters()
-        if due_ns == NEVER:
-            self._wake.set()
 
     def _step_first(self) -> list[OutFrame]:
         markets = list(self.markets.values())
@@ -190,7 +195,7 @@ class ExchangeServer:
         grid_ns = self.clock.shown_ns - self.clock.shown_ns % HEARTBEAT_NS
         beat_ns = max(min(frames[-1].time_ns, self.clock.shown_ns) if frames else 0, grid_ns)
         for client in self._clients:
-            if client.sent_ns < beat_ns:
+            if client.beaten_ns < beat_ns:
                 client.heartbeat(beat_ns)
             client.flush()
 
@@ -317,10 +322,11 @@ class ExchangeServer:
         """The market time a reply is as of; waits until the market is there."""
         self.faults.advance(self.clock.shown_ns)
         delay_ns = self.faults.rest_delay_ns()
-        if not self.clock.is_started:
+        is_dated = asked.isascii() and asked.isdigit() and len(asked) <= 19
+        if not self.clock.is_started and not is_dated:
             await asyncio.sleep(min(delay_ns / 1e9, REST_WAIT_SECONDS))
             return self.clock.shown_ns
-        if not (asked.isascii() and asked.isdigit() and len(asked) <= 19):
+        if not is_dated:
             as_of_ns = self.clock.shown_ns + delay_ns
             if delay_ns == 0:
                 return as_of_ns
@@ -358,11 +364,7 @@ class ExchangeServer:
     # Control -----------------------------------------------------------------------------------------------------
 
     async def _on_status(self, _request: web.Request) -> web.Response:
-        return web.json_response(self.status())
-
-    def status(self) -> dict[str, object]:
-        """What /x/status says."""
-        return {
+        status = {
             "simulated": True,
             "time_ns": self.clock.shown_ns,
             "started": self.clock.is_started,
@@ -377,6 +379,7 @@ class ExchangeServer:
             "faults": self.faults.taken,
             "fault_seed": self.faults.seed,
         }
+        return web.json_response(status)
 
     async def _on_start(self, _request: web.Request) -> web.Response:
         if not self.clock.is_started:
@@ -392,3 +395,7 @@ class ExchangeServer:
             return web.json_response({"error": str(error)}, status=400)
         self._move_markets()
         return web.json_response({"ok": True, "time_ns": self.clock.shown_ns, "faults_taken": self.faults.count})
+
+
+def _next_beat(time_ns: int) -> int:
+    return time_ns - time_ns % HEARTBEAT_NS + HEARTBEAT_NS

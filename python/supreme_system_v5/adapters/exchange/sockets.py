@@ -57,7 +57,7 @@ class Client:
         self.category = category
         self.is_combined = is_combined
         self.connected_ns = now_ns
-        self.sent_ns = 0  # market time the client has been told
+        self.beaten_ns = 0  # market time of the last heartbeat
         self.frames_sent = 0
         self.wakeup: Callable[[], None] = lambda: None
         self.next_ping = time.monotonic() + self.ping_seconds
@@ -117,8 +117,6 @@ class Client:
                 continue  # every third second
             self._pending.append(self._encode(frame, name))
             self.frames_sent += 1
-        if frame.form == "":
-            self.sent_ns = max(self.sent_ns, frame.time_ns)
 
     def _encode(self, frame: WireFrame, name: str) -> bytes:
         if frame.form == BINARY:
@@ -134,7 +132,7 @@ class Client:
     def heartbeat(self, time_ns: int) -> None:
         """Tell the market time."""
         self._pending.append(frame_bytes(b'{"x_time_ns":%d}' % time_ns))
-        self.sent_ns = max(self.sent_ns, time_ns)
+        self.beaten_ns = time_ns
 
     def reply(self, payload: bytes) -> None:
         """Send an answer to a request at once."""

@@ -42,7 +42,7 @@ STREAM_NAMES: Final = {
     STREAM_MARK: "markPrice@1s",
 }
 # One connection carries one category; on USD-M the categories have their own paths.
-_LAYOUT: Final = {
+LAYOUT: Final = {
     "spot": (("", (STREAM_TRADE, STREAM_QUOTE, STREAM_DEPTH)),),
     "usdm": (("/public", (STREAM_QUOTE, STREAM_DEPTH)), ("/market", (STREAM_TRADE, STREAM_MARK))),
 }
@@ -107,7 +107,7 @@ class BinanceFeed:
         self._rng = random.Random(settings.seed)
         self._on_fault = on_fault
         self._ws_url = (ws_url or default_ws_url).rstrip("/")
-        self._layout = _LAYOUT[market]
+        self._layout = LAYOUT[market]
         self._is_depth_on = True
         self._timer: asyncio.TimerHandle | None = None
         self._control_id = 0
@@ -173,6 +173,8 @@ class BinanceFeed:
         Raises VenueError when a simulated exchange cannot be connected to.
         """
         self._is_running = True
+        if self.is_simulated:
+            self.merge.expect_all()
         for connection in self.connections:
             connection.start()
         self._timer = asyncio.get_running_loop().call_later(1.0, self._housekeeping)

@@ -51,6 +51,7 @@ class BinanceApi:
         self.symbol = symbol
         self.venue_symbol = symbol.replace("-", "")
         self.rest = RestClient(rest_url, WEIGHT_MINUTE[market])
+        self._sim_offset_ns = 0  # the simulated exchange's own clock minus its X-Time-Ns
 
     async def call(
         self, name: str, params: Params | None = None, is_protected: bool = False, sim_time_ns: int = 0
@@ -63,7 +64,10 @@ class BinanceApi:
         """The venue's clock in ms, and the reply with its stamps."""
         path = PREFIX[self.market] + "time"
         reply = await self.rest.get(path, None, 1, True, sim_time_ns, timeout_seconds=timeout_seconds)
-        return wire.parse_server_time(reply.body), reply
+        server_ms = wire.parse_server_time(reply.body)
+        if reply.time_ns > 0:
+            self._sim_offset_ns = server_ms * 1_000_000 - reply.time_ns
+        return server_ms, reply
 
     async def instrument(self) -> Instrument:
         """The symbol's filters from exchangeInfo."""
@@ -95,7 +99,7 @@ class BinanceApi:
             "limit": min(count + 1, PAGE_MAX),  # the newest one is still open
         }
         reply = await self.call("klines", params, is_protected=True)
-        bars = wire.parse_klines(reply.body, _ms(reply.time_ns) or now_ms)
+        bars = wire.parse_klines(reply.body, self._venue_ms(reply.time_ns) or now_ms)
         return bars[-count:], reply.time_ns
 
     async def bars(
@@ -115,7 +119,7 @@ class BinanceApi:
             }
             reply = await self.call("klines", params, False, sim_time_ns)
             time_ns = reply.time_ns
-            page = wire.parse_klines(reply.body, _ms(time_ns) or now_ms)
+            page = wire.parse_klines(reply.body, self._venue_ms(time_ns) or now_ms)
             bars += [bar for bar in page if start_ms <= bar.open_ms < to_ms]
             if len(page) < PAGE_MAX - 1:  # the open kline is left out of a full page
                 break
@@ -124,9 +128,7 @@ class BinanceApi:
                 break
         return bars, time_ns
 
-    async def trades(
-        self, from_id: int, count_max: int, time_ns: int, sim_time_ns: int = 0
-    ) -> tuple[list[Trade], int]:
+    async def trades(self, from_id: int, count_max: int, time_ns: int, sim_time_ns: int = 0) -> tuple[list[Trade], int]:
         """aggTrades from an id on, at most ``count_max``, oldest first, and the last reply's time."""
         trades: list[Trade] = []
         reply_ns = 0
@@ -167,6 +169,6 @@ class BinanceApi:
     async def close(self) -> None:
         await self.rest.close()
 
-
-def _ms(time_ns: int) -> int:
-    return time_ns // 1_000_000
+    def _venue_ms(self, time_ns: int) -> int:
+        """The venue's clock at a reply's X-Time-Ns: it says which klines are closed. 0 on a real venue."""
+        return (time_ns + self._sim_offset_ns) // 1_000_000 if time_ns > 0 else 0

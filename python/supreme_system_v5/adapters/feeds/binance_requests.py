@@ -59,6 +59,7 @@ class Requests:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_book_pending = False
         self._book_asked = 0.0
+        self._book_due_ns = 0  # simulated: until then in engine time a book is on its way, however fast it came
         self.venue_offset_ns = 0  # the venue's clock minus engine time
         self.failed = 0
 
@@ -68,7 +69,7 @@ class Requests:
 
     def request_book(self, effect: RequestBook) -> None:
         """A depth snapshot, asked for until it comes; one at a time serves every asker."""
-        if not self._is_book_pending:
+        if not self._is_book_pending and effect.time_ns >= self._book_due_ns:
             self._is_book_pending = True
             self.request(effect.time_ns, self._fetch_book, None)
 
@@ -99,6 +100,8 @@ class Requests:
         snapshot = await self._api.book(0, sim_ns)
         if sim_ns == 0:
             snapshot.time_ns = self._clock.now_ns()
+        else:
+            self._book_due_ns = int(snapshot.time_ns)
         self._is_book_pending = False
         return snapshot
 

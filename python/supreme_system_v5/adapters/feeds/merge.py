@@ -6,38 +6,57 @@
 merged by (time_ns, kind, source number) up to what is known to be complete, so that any interleaving of the sockets
 gives the same order. The rules:
 
-- A heartbeat N says that everything up to and including N was sent on that socket; a data frame at N says it only of
-  times before N (another frame at N may follow).
-- A frame that is older than its predecessor on the same socket is put back in its place while that is still queued;
-  when its time has already passed it enters now and is counted ``late``.
+- A heartbeat N says that everything up to and including N was sent on that socket. A data frame says nothing: it may
+  have overtaken another one since the last heartbeat. One follows every batch of frames, in the same bytes.
+- Each queue is in the order of (time_ns, kind, the venue's own number of the trade or update): a frame that came out
+  of turn is put back in its place, and frames of one time do not depend on who came first. A frame whose time has
+  already passed enters now and is counted ``late``.
 - While a REST request made at engine time t is outstanding nothing later than t is released. Its answer is queued at
   its own time (the ``X-Time-Ns`` of the reply) as if from one more socket; of equal time and kind the earlier
   request goes first.
-- A socket that was declared down holds nothing back. Its FEED_DOWN is queued behind its frames, at the time it was
-  last complete to: nothing later can have been released before, so this is its place in the order, the same in
-  every run. After a reconnect it holds the others back from its first frame on; its FEED_UP takes that frame's time.
+- From the start every socket is waited for. One that was declared down holds nothing back. Its FEED_DOWN is queued
+  behind its frames, at the time it was last complete to: nothing later can have been released before, so this is its
+  place in the order. After a reconnect it holds the others back from its first frame on; its FEED_UP takes that
+  frame's time, ahead of everything else of that time.
 - Heartbeats are not passed on. A Tick is made whenever TICK_NS passed without an event, at the last event's time
   + TICK_NS, which is a function of the events alone.
 
-Nothing is dropped. A source with more than ``queue_events_max`` queued events is paused until half of them are gone;
-one that the merge is waiting for has none and so is never paused. While a REST answer is awaited the bound is
+Nothing is dropped. A source with more than ``queue_events_max`` queued events is paused until half of them are gone,
+unless it is itself the one that the merge is waiting for. While a REST answer is awaited the bound is
 HARD_FACTOR times as high, because the exchange may need to send on until the answer's time.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from supreme_system_v5.core.domain.events import KIND_TICK, Event, Tick
+from supreme_system_v5.core.domain.events import FEED_UP, KIND_TICK, Depth, Event, FeedStatus, Quote, Tick, Trade
 
 TICK_NS: Final = 100_000_000
 HARD_FACTOR: Final = 8
 NEVER_NS: Final = 9_223_372_036_854_775_807
 
 Sink = Callable[[Event], None]
+
+
+def order_of(event: Event) -> tuple[int, int, int]:
+    """An event's place among those of one source: time, kind, the venue's own number (0 where it has none).
+
+    That the source is up comes before everything else of its time.
+    """
+    number = 0
+    if isinstance(event, Trade):
+        number = int(event.trade_id)
+    elif isinstance(event, Quote):
+        number = int(event.update_id)
+    elif isinstance(event, Depth):
+        number = int(event.final_update_id)
+    elif isinstance(event, FeedStatus) and event.state == FEED_UP:
+        return int(event.time_ns), -1, 0
+    return int(event.time_ns), int(event.kind), number
 
 
 class SimClock(Protocol):
@@ -55,7 +74,7 @@ class _Source:
 
     def __init__(self) -> None:
         self.events: deque[Event] = deque()
-        self.is_up = False  # an up source with nothing queued holds the others back at complete_ns
+        self.is_up = False  # an up source holds everything later than complete_ns back
         self.is_paused = False
         self.complete_ns = 0
         self.seen_ns = 0  # the latest time any frame carried
@@ -127,13 +146,13 @@ class Merge:
                 waiting.time_ns = max(time_ns, int(waiting.time_ns))
                 self._enqueue(source, waiting)
             source.waiting.clear()
-        source.seen_ns = max(source.seen_ns, time_ns)
+        if time_ns > source.seen_ns:
+            source.seen_ns = time_ns
         if event.kind == KIND_TICK:
-            source.complete_ns = max(source.complete_ns, time_ns)
+            if time_ns > source.complete_ns:
+                source.complete_ns = time_ns
             return
         self._enqueue(source, event)
-        if time_ns > source.complete_ns:
-            source.complete_ns = time_ns - 1
         if not source.is_paused and len(source.events) > self._queue_events_max:
             self._relieve()
 
@@ -148,6 +167,12 @@ class Merge:
         else:
             self._arrivals.append(event)
         self.drain()
+
+    def expect_all(self) -> None:
+        """Wait for every socket from now on, also for those that never came up yet (simulated exchange only)."""
+        for source in self._sources[:-1]:
+            source.is_up = True
+            source.complete_ns = 0
 
     def socket_up(self, socket: int, events: list[Event]) -> None:
         """A socket came up; ``events`` say so, at its first frame's time on a simulated exchange."""
@@ -264,6 +289,10 @@ class Merge:
         best_kind = 0
         some_up = False
         for source in self._sources:
+            if source.is_up:
+                some_up = True
+                if source.complete_ns < limit_ns:
+                    limit_ns = source.complete_ns
             if source.events:
                 head = source.events[0]
                 head_ns = int(head.time_ns)
@@ -271,10 +300,6 @@ class Merge:
                     best = source
                     best_ns = head_ns
                     best_kind = int(head.kind)
-                some_up = some_up or source.is_up
-            elif source.is_up:
-                some_up = True
-                limit_ns = min(limit_ns, source.complete_ns)
         if not some_up:  # time stands still: whatever is queued may go, nothing is made up beyond it
             limit_ns = min(limit_ns, best_ns if best is not None else self._last_ns)
         if best_ns < self._last_ns and best_ns <= self._requests_ns:
@@ -291,18 +316,22 @@ class Merge:
     @staticmethod
     def _enqueue(source: _Source, event: Event) -> None:
         events = source.events
-        time_ns = event.time_ns
-        if not events or events[-1].time_ns <= time_ns:
+        if not events or events[-1].time_ns < event.time_ns:
             events.append(event)
             return
-        index = bisect_right([int(queued.time_ns) for queued in events], int(time_ns))
+        place = order_of(event)
+        index = len(events)
+        while index > 0 and order_of(events[index - 1]) > place:
+            index -= 1
         events.insert(index, event)
 
     def _relieve(self) -> None:
         """Pause every socket whose queue is above the bound that holds now."""
         bound = self._queue_events_max * (HARD_FACTOR if self._requests else 1)
         for number, source in enumerate(self._sources[:-1]):
-            if not source.is_paused and source.is_up and len(source.events) > bound:
+            if source.is_paused or not source.is_up or len(source.events) <= bound:
+                continue
+            if source.events[0].time_ns <= source.complete_ns:  # else the merge waits for its next heartbeat
                 source.is_paused = True
                 self.overflows += 1
                 self._on_pause(number, True)

@@ -17,6 +17,7 @@ from supreme_system_v5.adapters.journal.rows import (
 )
 from supreme_system_v5.core.domain.account import Ledger
 from supreme_system_v5.core.domain.effects import (
+    BooksRecord,
     DecisionRecord,
     Effect,
     EquityRecord,
@@ -47,6 +48,11 @@ def _fill(record: FillRecord) -> Json:
     }
 
 
+def _books(record: BooksRecord) -> Json:
+    fields = _fields(record, ("time_ns", "position", "reason"))
+    return {**fields, "ledger": _fields(record.ledger, LEDGER_FIELDS)}
+
+
 def _funding(record: FundingRecord) -> Json:
     fields = ("time_ns", "funding_time_ms", "amount_e8", "rate_e8", "mark_e8")
     return {**_fields(record, fields), "ledger": _fields(record.ledger, LEDGER_FIELDS)}
@@ -55,6 +61,7 @@ def _funding(record: FundingRecord) -> Json:
 _ENCODERS: Final[dict[type, tuple[str, Callable[[Any], Json]]]] = {
     OrderRecord: ("order", lambda record: _fields(record, ORDER_FIELDS)),
     FillRecord: ("fill", _fill),
+    BooksRecord: ("books", _books),
     FundingRecord: ("funding", _funding),
     TradeRecord: ("trade", lambda record: _fields(record, TRADE_FIELDS)),
     DecisionRecord: ("decision", lambda record: _fields(record, DECISION_FIELDS)),
@@ -106,6 +113,7 @@ def _decode_fill(value: Json) -> FillRecord:
 _DECODERS: Final[dict[str, Callable[[Json], Effect]]] = {
     "order": _decode_order,
     "fill": _decode_fill,
+    "books": lambda value: BooksRecord(**{**value, "ledger": Ledger(**value["ledger"])}),
     "funding": lambda value: FundingRecord(**{**value, "ledger": Ledger(**value["ledger"])}),
     "trade": lambda value: TradeRecord(**value),
     "decision": lambda value: DecisionRecord(**value),

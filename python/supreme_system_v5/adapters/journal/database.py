@@ -89,7 +89,9 @@ def check(db: sqlite3.Connection, path: Path) -> None:
         )
     problems = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)")]
     if problems != ["ok"]:
-        raise JournalFault(f"the journal {path} is corrupt ({problems[0]})", restore_remedy(path))
+        said = problems[0].replace("*** in database main ***", "").split("\n")
+        what = next((line.strip() for line in said if line.strip()), "no reason given")
+        raise JournalFault(f"the journal {path} is corrupt ({what})", restore_remedy(path))
     row = db.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
     version = int(row[0]) if row is not None else 0
     if version > SCHEMA_VERSION:

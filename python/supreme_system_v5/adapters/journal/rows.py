@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from supreme_system_v5.core.domain.account import Ledger
 from supreme_system_v5.core.domain.effects import (
+    BooksRecord,
     DecisionRecord,
     Effect,
     EquityRecord,
@@ -176,6 +177,12 @@ def _write_fill(db: sqlite3.Connection, account: str, record: FillRecord) -> boo
             raise
         return False  # booked before: its order, ledger and position are older than what is there
     write_order(db, account, record.order)
+    _write_books(db, account, record)
+    return True
+
+
+def _write_books(db: sqlite3.Connection, account: str, record: BooksRecord | FillRecord) -> bool:
+    """Ledger and position as they are after the record."""
     write_ledger(db, account, record.time_ns, record.ledger)
     position_json = json.dumps(record.position, separators=(",", ":"))
     db.execute(_POSITION_SQL, (account, record.time_ns, position_json))
@@ -228,6 +235,7 @@ def _write_opening(db: sqlite3.Connection, account: str, record: Opening) -> boo
 _WRITERS: Final[dict[type, Callable[[sqlite3.Connection, str, Any], bool]]] = {
     OrderRecord: write_order,
     FillRecord: _write_fill,
+    BooksRecord: _write_books,
     FundingRecord: _write_funding,
     TradeRecord: _write_trade,
     DecisionRecord: _write_decision,

@@ -160,6 +160,20 @@ class FillRecord(Record):
         self.is_simulated = is_simulated
 
 
+class BooksRecord(Record):
+    """Ledger and position after something that is neither a fill nor a payment: a remainder moved to the dust line,
+    or a position's running costs. In one transaction with the records beside it.
+    """
+
+    is_durable = True
+
+    def __init__(self, time_ns: int, ledger: Ledger, position: dict[str, object], reason: str) -> None:
+        self.time_ns = time_ns
+        self.ledger = ledger
+        self.position = position  # as in FillRecord; {} when flat
+        self.reason = reason
+
+
 class FundingRecord(Record):
     """A funding payment, in one transaction with the ledger after it. Unique by funding_time_ms."""
 

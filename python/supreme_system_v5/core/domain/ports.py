@@ -23,6 +23,10 @@ class Venue:
         """Let everything due up to and including ``time_ns`` happen; the reports, in order."""
         raise NotImplementedError
 
+    def set_position(self, position_e8: int) -> None:
+        """The signed position by the books, after they moved dust out of it."""
+        raise NotImplementedError
+
     def is_active(self) -> bool:
         """True while any order rests or is on its way: only then must ``on_market`` be called."""
         raise NotImplementedError

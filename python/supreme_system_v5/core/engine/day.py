@@ -94,7 +94,7 @@ class DayBook:
         state = self.state
         now_ns = int(state.now_ns)
         state.schedule.set(TIMER_EQUITY, now_ns + MINUTE_NS)
-        mark_e8 = int(state.view.mark_or_mid_e8())
+        mark_e8 = state.mark_e8()
         state.emit(EquityRecord(now_ns, state.equity_e8(), state.ledger.wallet_e8, state.ledger.position_e8, mark_e8))
         self.check_loss()
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from supreme_system_v5.core.domain.account import Ledger
 from supreme_system_v5.core.domain.effects import (
+    BooksRecord,
     CancelOrder,
     Effect,
     FillRecord,
     OrderRecord,
-    RequestBook,
     StateRecord,
     SubmitOrder,
     TradeRecord,
 )
-from supreme_system_v5.core.domain.errors import BooksError
 from supreme_system_v5.core.domain.events import ExecutionReport
 from supreme_system_v5.core.domain.market import NS_PER_SECOND
-from supreme_system_v5.core.domain.money import E8, format_e8, multiply_e8
+from supreme_system_v5.core.domain.money import format_e8
 from supreme_system_v5.core.domain.order import (
     BUY,
     GTC,
@@ -33,8 +31,9 @@ from supreme_system_v5.core.domain.order import (
     STOP_MARKET,
     TAKE_PROFIT_MARKET,
     Order,
-    side_name,
 )
+from supreme_system_v5.core.domain.ports import NEVER_NS
+from supreme_system_v5.core.engine.fills import PreparedFill, closed_trade, fill_line, prepare_fill
 from supreme_system_v5.core.engine.schedule import TIMER_EXIT_RETRY, TIMER_TIMEOUT
 from supreme_system_v5.core.engine.state import EngineState, Position
 from supreme_system_v5.core.risk.manager import RiskManager, Verdict
@@ -43,25 +42,16 @@ ENTRY_TIMES_MAX: Final = 600
 EXIT_RETRY_NS: Final = NS_PER_SECOND
 
 
-class PreparedFill:
-    """A fill's arithmetic, done once: first journalled, then applied."""
-
-    def __init__(self, report: ExecutionReport, order: Order, ledger: Ledger, position: Position | None) -> None:
-        self.report = report
-        self.order = order
-        self.ledger = ledger
-        self.position = position  # after the fill; None when flat
-        self.closed: TradeRecord | None = None
-
-
 class Desk:
     """Sends orders and keeps the books."""
 
     def __init__(self, state: EngineState, risk: RiskManager) -> None:
         self.state = state
         self.risk = risk
+        self._stale_ns = int(state.parameters.stale_after_seconds * NS_PER_SECOND)
         self._entry_times_ns: list[int] = []
         self._prepared: PreparedFill | None = None
+        self._executions: set[str] = set()  # fills booked since we were last flat: a repeated one is not booked twice
         self.wanted_exit = ""  # the reason for which the position must be closed; sticky until flat
 
     # -- intents --------------------------------------------------------------------------------------------------
@@ -115,14 +105,14 @@ class Desk:
         if not self.wanted_exit:
             self.wanted_exit = reason
             state.decide("exit", reason, "")
-        if self.working(ROLE_EXIT) is not None:
+        if self.working(ROLE_EXIT) is not None or self.settle_dust():
             return
-        quantity_e8 = state.instrument.quantity_down(abs(state.ledger.position_e8))
-        if quantity_e8 <= 0:
-            return
-        if state.view.bid_e8 <= 0 or state.view.ask_e8 <= 0:
+        if state.schedule.due_ns(TIMER_EXIT_RETRY) != NEVER_NS:
+            return  # the last attempt has just failed: the next one is on its timer, not on every event
+        if not self._has_fresh_quote():
             # Nothing executable is known: have a book fetched; the order works until there is a quote.
-            state.emit(RequestBook(int(state.now_ns), "exit"))
+            state.request_book("exit")
+        self.cancel_entries("exit")
         self._send(
             Order(
                 state.allocate_order_id(),
@@ -130,7 +120,7 @@ class Desk:
                 -state.position.side,
                 MARKET,
                 GTC,
-                quantity_e8,
+                state.instrument.quantity_down(abs(state.ledger.position_e8)),
                 0,
                 0,
                 True,
@@ -138,6 +128,35 @@ class Desk:
                 self.wanted_exit,
             )
         )
+
+    def _has_fresh_quote(self) -> bool:
+        view = self.state.view
+        return view.bid_e8 > 0 and view.ask_e8 > 0 and self.state.now_ns - view.quote_ns <= self._stale_ns
+
+    def settle_dust(self) -> bool:
+        """Move a position too small for any order that closes it to the dust line: it counts as flat. True if so.
+
+        Not while its entry may still fill. The stop and target are cancelled, the venue is told by the pump.
+        """
+        state = self.state
+        position = state.position
+        if position is None or self.working(ROLE_ENTRY) is not None:
+            return False
+        view = state.view
+        price_e8 = int(view.bid_e8 if position.side == BUY else view.ask_e8)
+        if not state.instrument.is_dust(state.ledger.position_e8, price_e8 if price_e8 > 0 else state.mark_e8()):
+            return False
+        now_ns = int(state.now_ns)
+        state.digest.add(f"{now_ns} dust {state.ledger.position_e8}")
+        state.ledger = state.ledger.with_dust()
+        state.position = None
+        state.is_venue_behind = True
+        state.announce("trade", "the position is too small to be sold: it moves to the dust line and counts as flat")
+        closed = closed_trade(state, position, "dust", now_ns)
+        state.emit(BooksRecord(now_ns, state.ledger, {}, "dust"))
+        state.emit(closed)
+        self._on_closed(closed)
+        return True
 
     def cancel_entries(self, reason: str) -> None:
         for order in list(self.state.orders.values()):
@@ -160,13 +179,13 @@ class Desk:
         """What must be in the journal before the engine may know of this report."""
         self._prepared = None
         order = self.state.orders.get(report.client_order_id)
-        if order is None:
+        if order is None or self._is_repeated(report):
             return []
         if report.last_quantity_e8 <= 0:
             copy = OrderRecord(order, int(report.time_ns))
             copy.state = report.order_state
             return [copy]
-        prepared = self._prepare_fill(report, order)
+        prepared = prepare_fill(self.state, report, order)
         self._prepared = prepared
         copy = OrderRecord(order, int(report.time_ns))
         copy.state = report.order_state
@@ -179,85 +198,20 @@ class Desk:
             effects.append(prepared.closed)
         return effects
 
-    def _prepare_fill(self, report: ExecutionReport, order: Order) -> PreparedFill:
-        state = self.state
-        quantity_e8 = int(report.last_quantity_e8)
-        price_e8 = int(report.last_price_e8)
-        before = state.ledger
-        ledger = before.after_fill(order.side, quantity_e8, price_e8, int(report.fee_quote_e8), int(report.fee_base_e8))
-        position = state.position.copy() if state.position is not None else None
-        if position is None:
-            position = self._open_position(order, int(report.time_ns))
-        position.fees_e8 += ledger.fees_e8 - before.fees_e8
-        position.realized_e8 += ledger.realized_e8 - before.realized_e8
-        notional_e8 = multiply_e8(quantity_e8, price_e8)
-        if order.side == position.side:
-            position.entry_quantity_e8 += quantity_e8
-            position.entry_notional_e8 += notional_e8
-        else:
-            position.exit_quantity_e8 += quantity_e8
-            position.exit_notional_e8 += notional_e8
-        position.is_forced_mark = position.is_forced_mark or report.is_forced_mark
-        position.is_while_down = position.is_while_down or report.is_while_down
-        if order.role == ROLE_ENTRY:
-            self._protect(position, report, ledger)
-        is_exit_done = order.side != position.side
-        if ledger.position_e8 != 0 and is_exit_done and state.instrument.is_dust(ledger.position_e8, price_e8):
-            ledger = ledger.with_dust()
-        if ledger.identity_gap_e8() != 0:
-            raise BooksError(f"the ledger does not add up after fill {report.execution_id}: {ledger.fields()}")
-        prepared = PreparedFill(report, order, ledger, position)
-        if ledger.position_e8 == 0:
-            prepared.closed = self._closed_trade(position, order, report)
-            prepared.position = None
-        return prepared
-
-    def _open_position(self, order: Order, time_ns: int) -> Position:
-        timeout_ns = time_ns + int(self.state.parameters.position_timeout_minutes * 60 * NS_PER_SECOND)
-        position = Position(order.side, order.client_order_id, time_ns, timeout_ns)
-        position.stop_order_id = order.stop_order_id
-        position.stop_trigger_e8 = order.stop_trigger_e8
-        position.target_order_id = order.target_order_id
-        position.target_trigger_e8 = order.target_trigger_e8
-        return position
-
-    def _protect(self, position: Position, report: ExecutionReport, ledger: Ledger) -> None:
-        position.protected_e8 = int(report.protected_quantity_e8)
-        held_e8 = self.state.instrument.quantity_down(abs(ledger.position_e8))
-        if position.protected_e8 >= held_e8:
-            position.unprotected_since_ns = 0
-        elif position.unprotected_since_ns == 0:
-            position.unprotected_since_ns = int(report.time_ns)
-
-    def _closed_trade(self, position: Position, order: Order, report: ExecutionReport) -> TradeRecord:
-        entry_e8 = position.entry_notional_e8 * E8 // max(position.entry_quantity_e8, 1)
-        exit_e8 = position.exit_notional_e8 * E8 // max(position.exit_quantity_e8, 1)
-        gross_e8 = position.realized_e8
-        return TradeRecord(
-            position.entry_order_id,
-            position.side,
-            position.opened_ns,
-            int(report.time_ns),
-            position.entry_quantity_e8,
-            entry_e8,
-            exit_e8,
-            gross_e8,
-            position.fees_e8,
-            position.funding_e8,
-            gross_e8 - position.fees_e8 + position.funding_e8,
-            self.wanted_exit or order.role,
-            self.state.parameters.strategy,
-            self.state.parameters.is_simulated,
-            position.is_while_down,
-            position.is_forced_mark,
-        )
+    def _is_repeated(self, report: ExecutionReport) -> bool:
+        return report.last_quantity_e8 > 0 and report.execution_id in self._executions
 
     def on_report(self, report: ExecutionReport) -> None:
         """Apply a report that the journal already holds."""
         state = self.state
         order = state.orders.get(report.client_order_id)
+        if self._is_repeated(report):
+            return
         if order is None:
-            state.decide("mode", "unknown_order_report", f"{report.client_order_id} {report.order_state}")
+            detail = f"{report.client_order_id} {report.order_state} {report.last_quantity_e8}"
+            state.decide("mode", "unknown_order_report", detail)
+            if report.last_quantity_e8 > 0:
+                state.announce("warning", f"a fill of an order that is not ours was not booked: {detail}")
             return
         prepared = self._prepared
         self._prepared = None
@@ -279,10 +233,11 @@ class Desk:
         order = prepared.order
         is_opening = state.position is None and prepared.position is not None
         order.filled_e8 += int(report.last_quantity_e8)
+        self._executions.add(report.execution_id)
         state.ledger = prepared.ledger
         state.position = prepared.position
         position = prepared.position
-        state.announce("trade", self._fill_line(order, report))
+        state.announce("trade", fill_line(order, report, state.instrument))
         if position is not None:
             if is_opening:
                 state.schedule.set(TIMER_TIMEOUT, position.timeout_ns)
@@ -290,21 +245,6 @@ class Desk:
                 self._track_protection(position)
         elif prepared.closed is not None:
             self._on_closed(prepared.closed)
-
-    def _fill_line(self, order: Order, report: ExecutionReport) -> str:
-        text = (
-            f"{order.role.upper()} {side_name(order.side)} {format_e8(int(report.last_quantity_e8), 4)}"
-            f" @ {format_e8(int(report.last_price_e8), 2)}"
-        )
-        if report.fee_quote_e8 > 0:
-            text += f" fee {format_e8(int(report.fee_quote_e8), 4)} {self.state.instrument.quote_asset}"
-        elif report.fee_base_e8 > 0:
-            text += f" fee {format_e8(int(report.fee_base_e8), 8)} {self.state.instrument.base_asset}"
-        if order.role == ROLE_ENTRY:
-            text += f" stop {format_e8(order.stop_trigger_e8, 2)} target {format_e8(order.target_trigger_e8, 2)}"
-        elif order.reason and order.reason != order.role:
-            text += f" ({order.reason})"
-        return text
 
     def _track_protection(self, position: Position) -> None:
         """The venue placed (or resized) stop and target with the entry's fill: know them by their ids."""
@@ -331,12 +271,13 @@ class Desk:
             )
             order.state = OPEN
             self.state.orders[order_id] = order
-        order.quantity_e8 = position.protected_e8
+        order.quantity_e8 = order.filled_e8 + position.protected_e8
         self.state.emit(OrderRecord(order, int(self.state.now_ns)))
 
     def _on_closed(self, closed: TradeRecord) -> None:
         state = self.state
         self.wanted_exit = ""
+        self._executions.clear()
         state.trades_closed += 1
         state.trades_session += 1
         state.schedule.clear(TIMER_TIMEOUT)
@@ -365,17 +306,21 @@ class Desk:
     def _on_order_done(self, order: Order, report: ExecutionReport) -> None:
         state = self.state
         if order.role == ROLE_ENTRY and order.filled_e8 == 0:
-            self.risk.on_entry_failed()
+            for breaker in self.risk.on_entry_failed():
+                self.on_breaker_changed(breaker.name)
             state.announce("trade", f"ENTRY not filled: {report.order_state} {report.reason}".rstrip())
             return
-        if state.position is None:
+        position = state.position
+        if position is None:
             return
-        if order.role == ROLE_EXIT:
+        if order.role == ROLE_ENTRY:
+            self.settle_dust()
+        elif order.role == ROLE_EXIT:
             state.schedule.set(TIMER_EXIT_RETRY, int(state.now_ns) + EXIT_RETRY_NS)
         elif order.role == ROLE_STOP:
             # The stop is gone and the position is not: nothing protects it, so close it.
-            state.position.protected_e8 = 0
-            state.position.unprotected_since_ns = int(state.now_ns)
+            position.protected_e8 = 0
+            position.unprotected_since_ns = int(state.now_ns)
             self.exit("stop_lost")
 
     def on_exit_retry(self) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 
+from supreme_system_v5.core.domain.market import Bar
+
 
 class Digest:
     """An append-only hash with a count of what went in."""
@@ -23,6 +25,15 @@ class Digest:
 
     def add_floats(self, name: str, values: list[float]) -> None:
         self.add(name + ":" + ",".join([value.hex() for value in values]))
+
+    def add_numbers(self, name: str, fields: dict[str, int]) -> None:
+        self.add(name + " " + " ".join([str(fields[key]) for key in fields]))
+
+    def add_bar(self, bar: Bar) -> None:
+        self.add(
+            f"bar {bar.open_ms} {bar.open_e8} {bar.high_e8} {bar.low_e8} {bar.close_e8} {bar.volume_e8}"
+            f" {bar.is_provisional} {bar.is_backfilled}"
+        )
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()

@@ -9,7 +9,7 @@ from typing import cast
 
 from mypy_extensions import i64
 
-from supreme_system_v5.core.domain.effects import Effect, RequestBook
+from supreme_system_v5.core.domain.effects import Effect
 from supreme_system_v5.core.domain.errors import BooksError
 from supreme_system_v5.core.domain.events import (
     COMMAND_CLOSE_BREAKER,
@@ -48,9 +48,11 @@ from supreme_system_v5.core.domain.events import (
 from supreme_system_v5.core.domain.instrument import Instrument
 from supreme_system_v5.core.domain.order import BUY, ROLE_ENTRY
 from supreme_system_v5.core.domain.parameters import Parameters
+from supreme_system_v5.core.domain.ports import NEVER_NS
 from supreme_system_v5.core.engine.chart import Chart
 from supreme_system_v5.core.engine.day import DayBook
 from supreme_system_v5.core.engine.desk import Desk
+from supreme_system_v5.core.engine.funding import FundingBook
 from supreme_system_v5.core.engine.schedule import (
     TIMER_BAR,
     TIMER_DAY,
@@ -84,7 +86,8 @@ class Engine:
         self.desk = Desk(self.state, self.risk)
         self.chart = Chart(self.state, strategy)
         self.day = DayBook(self.state, self.desk)
-        self.watch = Watch(self.state, self.desk, self.chart, self.day)
+        self.funding = FundingBook(self.state)
+        self.watch = Watch(self.state, self.desk, self.chart, self.day, self.funding)
         self._code = 0
 
     @property
@@ -106,11 +109,7 @@ class Engine:
         if kind == KIND_TRADE:
             return self._accept_trade(cast(Trade, event))
         if kind == KIND_QUOTE:
-            quote = cast(Quote, event)
-            if quote.event_time_ms > 0 and not self._is_timely(quote.event_time_ms):
-                return False
-            self._code = self.view.apply(event)
-            return self._code == 0
+            return self._accept_quote(cast(Quote, event))
         if kind == KIND_DEPTH:
             depth = cast(Depth, event)
             if not self._is_timely(depth.event_time_ms):
@@ -123,7 +122,19 @@ class Engine:
         if kind == KIND_MARK:
             if not self._is_timely(cast(MarkPrice, event).event_time_ms):
                 return False
-            self._code = self.view.apply(event)
+            if self.view.apply(event) != APPLIED:
+                state.reject_frame("stale_mark")
+                return False
+        return True
+
+    def _accept_quote(self, quote: Quote) -> bool:
+        if quote.event_time_ms > 0 and not self._is_timely(quote.event_time_ms):
+            return False
+        if self.view.apply(quote) != APPLIED:
+            is_priced = 0 < quote.bid_e8 < quote.ask_e8
+            self.state.reject_frame("stale_quote" if is_priced else "crossed_quote")
+            return False
+        self.state.stream_quote_ns = quote.time_ns
         return True
 
     def _start(self, event: Event) -> None:
@@ -136,17 +147,18 @@ class Engine:
     def _accept_trade(self, trade: Trade) -> bool:
         if not self._is_timely(trade.event_time_ms) or not self._is_timely(trade.trade_time_ms):
             return False
-        if self.view.apply(trade) != APPLIED:
-            self.chart.bars.duplicates += 1
-            return False
-        return True
+        if self.view.apply(trade) == APPLIED:
+            return True
+        if self.chart.is_renumbered(trade):
+            self.view.last_trade_id = -1
+            return self.view.apply(trade) == APPLIED
+        self.chart.bars.duplicates += 1
+        return False
 
     def _is_timely(self, exchange_ms: i64) -> bool:
-        state = self.state
-        state.lag_ns = state.now_ns + state.venue_offset_ns - exchange_ms * 1_000_000
-        if self.watch.is_time_sane(exchange_ms):
+        if self.watch.take_exchange_time(exchange_ms):
             return True
-        state.reject_frame("exchange_time")
+        self.state.reject_frame("exchange_time")
         return False
 
     def process(self, event: Event) -> list[Effect]:
@@ -167,7 +179,7 @@ class Engine:
                 self._mind_position()
         elif kind == KIND_DEPTH:
             if self._code == GAP:
-                state.emit(RequestBook(int(state.now_ns), "gap in the depth stream"))
+                state.request_book("gap in the depth stream")
         else:
             self._process_rare(event)
         return state.take_effects()
@@ -179,10 +191,10 @@ class Engine:
             self._on_report(cast(ExecutionReport, event))
         elif kind == KIND_SNAPSHOT:
             if self._code == GAP:
-                self.state.emit(RequestBook(int(self.state.now_ns), "the snapshot was too old"))
+                self.state.request_book("the snapshot was too old")
             watch.on_quote()
         elif kind == KIND_MARK:
-            watch.on_mark()
+            self.funding.on_mark()
             if self.state.position is not None:
                 self._mind_position()
         elif kind == KIND_BARS:
@@ -198,7 +210,7 @@ class Engine:
         elif kind == KIND_PRESSURE:
             watch.on_pressure(cast(Pressure, event))
         elif kind == KIND_FUNDING:
-            watch.on_funding_payment(cast(FundingPayment, event))
+            self.funding.on_payment(cast(FundingPayment, event))
         elif kind == KIND_COMMAND:
             self._on_command(cast(Command, event))
 
@@ -222,7 +234,7 @@ class Engine:
         elif slot == TIMER_EXIT_RETRY:
             self.desk.on_exit_retry()
         elif slot == TIMER_FUNDING:
-            self.watch.on_funding_timer()
+            self.funding.on_timer()
         elif slot == TIMER_EQUITY:
             self.day.on_equity_timer()
         elif slot == TIMER_DAY:
@@ -240,21 +252,31 @@ class Engine:
     def _on_report(self, report: ExecutionReport) -> None:
         self.desk.on_report(report)
         state = self.state
-        if state.is_stopping:
-            if state.is_closing:
-                self.desk.exit(self.desk.wanted_exit or "session_end")
-            self.watch.finish_stop()
         self.day.check_loss()
+        self._mind_protection()
+        if state.is_closing:
+            self.desk.exit("session_end")
+        if state.is_stopping:
+            self.watch.finish_stop()
 
     def _mind_position(self) -> None:
         """Every event while a position is open: the day's loss, and that protection really rests."""
         self.day.check_loss()
+        self._mind_protection()
         position = self.state.position
-        if position is None:
+        if position is None or self.desk.wanted_exit:
             return
-        if position.unprotected_since_ns > 0 and not self.desk.wanted_exit:
-            if self.desk.working(ROLE_ENTRY) is None:
-                self.desk.exit("unprotected")
+        if self.state.now_ns >= position.timeout_ns:
+            self.desk.exit("timeout")  # overdue at a restart; while we run the timer is there first
+        elif self.state.schedule.due_ns(TIMER_TIMEOUT) == NEVER_NS:
+            self.state.schedule.set(TIMER_TIMEOUT, position.timeout_ns)
+
+    def _mind_protection(self) -> None:
+        position = self.state.position
+        if position is None or position.unprotected_since_ns == 0 or self.desk.wanted_exit:
+            return
+        if self.desk.working(ROLE_ENTRY) is None:
+            self.desk.exit("unprotected")
 
     # -- signals --------------------------------------------------------------------------------------------------
 
@@ -272,6 +294,7 @@ class Engine:
         state.decide("signal", signal.name(), f"confidence {signal.confidence:.4f}; " + "; ".join(signal.reasons))
         position = state.position
         if position is not None and position.side != signal.side:
+            state.decide("approved", "close", f"a {signal.name()} signal closes and does not reverse")
             self.desk.exit("opposite_signal")
             return
         facts = self.watch.facts(signal.side)
@@ -282,6 +305,8 @@ class Engine:
             state.refuse(verdict.reason, verdict.detail or signal.name())
             return
         state.decide("approved", signal.name(), verdict.detail)
+        for breaker in self.risk.probing():
+            self.desk.on_breaker_changed(breaker.name)  # a restart must know that the probe is under way
         self.desk.enter(signal.side, verdict, "; ".join(signal.reasons))
 
     # -- commands -------------------------------------------------------------------------------------------------

@@ -51,7 +51,9 @@ class EventPump:
             if venue is None or not venue.is_active():
                 if not engine.accept(event):
                     return engine.state.take_effects()
-                return engine.process(event)
+                effects = engine.process(event)
+                return self._told(effects) if engine.state.is_venue_behind else effects
+        engine.watch.before(event.time_ns)
         self._event = event
         self._step = STEP_DUE
         return self.resume()
@@ -80,7 +82,16 @@ class EventPump:
 
     def _deliver(self, report: ExecutionReport) -> list[Effect]:
         self.engine.accept(report)
-        return self.engine.process(report)
+        return self._told(self.engine.process(report))
+
+    def _told(self, effects: list[Effect]) -> list[Effect]:
+        """Dust that the books moved out of the position is no position at the venue either."""
+        state = self.engine.state
+        if state.is_venue_behind:
+            state.is_venue_behind = False
+            if self.venue is not None:
+                self.venue.set_position(state.ledger.position_e8)
+        return effects
 
     def _advance(self) -> list[Effect]:
         event = self._event
@@ -94,7 +105,7 @@ class EventPump:
             return NO_EFFECTS
         self._step = STEP_IDLE
         self._event = None
-        return self.engine.process(event)
+        return self._told(self.engine.process(event))
 
     def _advance_due(self, event: Event) -> list[Effect]:
         """The earliest of timers and venue arrivals, up to and including the event's time; the venue first."""
@@ -106,7 +117,7 @@ class EventPump:
                 self._reports = venue.advance(venue_ns)
                 return NO_EFFECTS
         if timer_ns <= event.time_ns:
-            return self.engine.fire_timer(timer_ns)
+            return self._told(self.engine.fire_timer(timer_ns))
         if event.kind == KIND_REPORT:
             self._step = STEP_IDLE
             self._event = None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from supreme_system_v5.core.domain.account import Ledger
 from supreme_system_v5.core.domain.effects import Effect, OrderRecord
 from supreme_system_v5.core.domain.errors import BooksError
+from supreme_system_v5.core.domain.money import plain_e8
 from supreme_system_v5.core.domain.order import (
     CANCELED,
     GTC,
     MARKET,
     OPEN,
+    PARTIALLY_FILLED,
     ROLE_EXIT,
     ROLE_STOP,
     ROLE_TARGET,
@@ -21,6 +25,8 @@ from supreme_system_v5.core.domain.order import (
 )
 from supreme_system_v5.core.engine.engine import Engine
 from supreme_system_v5.core.engine.state import Position
+
+_REMEDY: Final = "restore a backup from state/backup"
 
 
 class SavedState:
@@ -42,38 +48,60 @@ class SavedState:
 def restore(engine: Engine, saved: SavedState) -> list[Effect]:
     """Give the engine its past. Returns the records that settle orders which never got an answer (paper: CANCELED).
 
-    Raises BooksError when ledger and position contradict each other.
+    Raises BooksError when the saved state contradicts itself or cannot be read.
     """
     state = engine.state
     state.ledger = saved.ledger
     state.next_sequence = max(saved.next_sequence, 1)
     state.trades_closed = saved.trades_closed
-    engine.watch.last_funding_ms = saved.last_funding_ms
+    state.last_known_e8 = saved.last_price_e8
+    engine.funding.last_funding_ms = int(saved.last_funding_ms)
     for result_e8 in saved.results_e8:
         engine.risk.performance.add(result_e8)
-    for breaker in engine.risk.breakers:
-        text = saved.state.get(f"breaker:{breaker.name}")
-        if text:
-            breaker.restore(text)
-    day = saved.state.get("day")
-    if day:
-        engine.day.restore(day)
-    if state.ledger.identity_gap_e8() != 0:
-        raise BooksError("the journal's ledger does not add up", "restore a backup from state/backup")
-    if (state.ledger.position_e8 == 0) != (len(saved.position) == 0):
-        raise BooksError("the journal's ledger and position disagree", "restore a backup from state/backup")
+    try:
+        _restore_words(engine, saved.state)
+        position = _position(saved.position) if saved.position else None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BooksError(f"the journal's saved state cannot be read: {error!r}", _REMEDY) from None
+    _check(saved, position)
+    state.position = position
     kept: set[str] = set()
-    if saved.position:
-        position = _position(saved.position)
-        state.position = position
-        _rest(engine, position)
+    if position is not None:
+        _rest(engine, position, saved.open_orders)
         kept = {position.stop_order_id, position.target_order_id}
+    else:
+        engine.risk.on_entry_failed()  # a probe whose entry got no answer came to nothing
     effects: list[Effect] = []
     for order in saved.open_orders:
         if order.client_order_id not in kept:
             order.state = CANCELED
             effects.append(OrderRecord(order, int(saved.last_time_ns)))
     return effects
+
+
+def _restore_words(engine: Engine, words: dict[str, str]) -> None:
+    """Breakers and the day. Raises ValueError, KeyError or TypeError for text that nobody here wrote."""
+    for breaker in engine.risk.breakers:
+        text = words.get(f"breaker:{breaker.name}")
+        if text:
+            breaker.restore(text)
+    day = words.get("day")
+    if day:
+        engine.day.restore(day)
+
+
+def _check(saved: SavedState, position: Position | None) -> None:
+    held_e8 = saved.ledger.position_e8
+    if saved.ledger.identity_gap_e8() != 0:
+        raise BooksError("the journal's ledger does not add up", _REMEDY)
+    if (held_e8 == 0) != (position is None):
+        raise BooksError("the journal's ledger and position disagree: only one of them is flat", _REMEDY)
+    if position is None:
+        return
+    if (position.side > 0) != (held_e8 > 0) or _number(saved.position, "quantity_e8") != abs(held_e8):
+        raise BooksError(f"the journal's ledger holds {plain_e8(held_e8)}, its position another quantity", _REMEDY)
+    if position.stop_trigger_e8 <= 0 or not position.stop_order_id:
+        raise BooksError("the journal's position has no stop", _REMEDY)
 
 
 def exit_order(engine: Engine, reason: str) -> Order:
@@ -124,11 +152,12 @@ def _position(fields: dict[str, object]) -> Position:
     return position
 
 
-def _rest(engine: Engine, position: Position) -> None:
-    """The stop and target that rest at the venue, as open orders of ours."""
+def _rest(engine: Engine, position: Position, saved_orders: list[Order]) -> None:
+    """The stop and target that rest at the venue, as open orders of ours, with what they had filled before."""
     state = engine.state
     quantity_e8 = state.instrument.quantity_down(abs(state.ledger.position_e8))
     position.protected_e8 = quantity_e8
+    filled = {order.client_order_id: order.filled_e8 for order in saved_orders}
     for order_id, role, order_type, trigger_e8 in (
         (position.stop_order_id, ROLE_STOP, STOP_MARKET, position.stop_trigger_e8),
         (position.target_order_id, ROLE_TARGET, TAKE_PROFIT_MARKET, position.target_trigger_e8),
@@ -136,5 +165,8 @@ def _rest(engine: Engine, position: Position) -> None:
         order = Order(
             order_id, role, -position.side, order_type, GTC, quantity_e8, 0, trigger_e8, True, position.opened_ns, role
         )
-        order.state = OPEN
+        # An order that had filled in part numbers its next fill after those: no execution id comes twice.
+        order.filled_e8 = filled.get(order_id, 0)
+        order.quantity_e8 += order.filled_e8
+        order.state = PARTIALLY_FILLED if order.filled_e8 > 0 else OPEN
         state.orders[order_id] = order

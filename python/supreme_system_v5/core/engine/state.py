@@ -7,8 +7,9 @@ from typing import Final
 from mypy_extensions import i64
 
 from supreme_system_v5.core.domain.account import Ledger, new_ledger
-from supreme_system_v5.core.domain.effects import Announce, DecisionRecord, Effect
+from supreme_system_v5.core.domain.effects import Announce, DecisionRecord, Effect, RequestBook
 from supreme_system_v5.core.domain.instrument import Instrument
+from supreme_system_v5.core.domain.market import NS_PER_SECOND
 from supreme_system_v5.core.domain.order import Order, client_order_id
 from supreme_system_v5.core.domain.parameters import Parameters
 from supreme_system_v5.core.engine.digest import Digest
@@ -16,6 +17,7 @@ from supreme_system_v5.core.engine.schedule import Schedule
 from supreme_system_v5.core.market.view import MarketView
 
 NO_EFFECTS: Final[list[Effect]] = []
+MARK_FRESH_NS: Final = 10 * NS_PER_SECOND  # the mark price comes once a second
 
 RUNNING: Final = "active"
 WARMING: Final = "warming"
@@ -108,6 +110,9 @@ class EngineState:
         # What the world told us.
         self.venue_offset_ns: i64 = 0
         self.lag_ns: i64 = 0
+        self.stream_quote_ns: i64 = 0  # last quote of the stream: a REST book also sets the view's quote_ns
+        self.book_asked_ns: i64 = 0  # last RequestBook
+        self.last_known_e8 = 0  # the journal's last price: what equity is measured at until the market speaks
         self.cpu_level = 0
         self.memory_level = 0
         self.source = ""
@@ -129,6 +134,7 @@ class EngineState:
         self.trades_session = 0
         self.clock_faults = 0
         self.events = 0
+        self.is_venue_behind = False  # the books moved dust out of the position: the venue must be told
         self.passed = False  # the last trade passed the gate (latency is measured on those)
 
     def emit(self, effect: Effect) -> None:
@@ -166,9 +172,27 @@ class EngineState:
     def reject_frame(self, reason: str) -> None:
         self.rejected_frames[reason] = self.rejected_frames.get(reason, 0) + 1
 
+    def request_book(self, reason: str) -> None:
+        self.book_asked_ns = self.now_ns
+        self.emit(RequestBook(int(self.now_ns), reason))
+
+    def mark_e8(self) -> int:
+        """The price the position is valued at: a fresh mark price, else the middle of the quote, else the newest of
+        the last trade and the old mark, else the last journalled price; 0 when nothing was ever known.
+        """
+        view = self.view
+        if view.mark_e8 > 0 and self.now_ns - view.mark_ns <= MARK_FRESH_NS:
+            return int(view.mark_e8)
+        mid_e8 = int(view.mid_e8())
+        if mid_e8 > 0:
+            return mid_e8
+        if view.last_trade_e8 > 0 and view.trade_ns >= view.mark_ns:
+            return int(view.last_trade_e8)
+        return int(view.mark_e8) if view.mark_e8 > 0 else self.last_known_e8
+
     def equity_e8(self) -> int:
-        """Wallet plus the unrealised result at the mark (USD-M) or mid; cost price when neither is known."""
-        mark_e8 = int(self.view.mark_or_mid_e8())
+        """Wallet plus the unrealised result at ``mark_e8``; at cost when no price was ever known."""
+        mark_e8 = self.mark_e8()
         if mark_e8 <= 0:
             mark_e8 = self.ledger.entry_price_e8()
         return self.ledger.equity_e8(mark_e8)

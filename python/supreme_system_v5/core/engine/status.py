@@ -12,6 +12,7 @@ from mypy_extensions import i64
 from supreme_system_v5.core.domain.market import NS_PER_MS, NS_PER_SECOND
 from supreme_system_v5.core.domain.money import format_e8, plain_e8
 from supreme_system_v5.core.domain.order import BUY
+from supreme_system_v5.core.engine.chart import Chart
 from supreme_system_v5.core.engine.engine import Engine
 from supreme_system_v5.core.engine.state import REDUCE_ONLY, RUNNING, STOPPING, WARMING
 from supreme_system_v5.optimized.smart_events import REASON_NAMES
@@ -89,7 +90,7 @@ def engine_status(engine: Engine, start: SessionStart) -> dict[str, object]:
         },
         "book": {"synced": view.local_book.is_synced, "gaps": int(view.local_book.gaps)},
         "kelly": _kelly(engine),
-        "funding": "unknown" if _is_funding_unknown(engine) else "known",
+        "funding": "unknown" if engine.funding.is_unknown() else "known",
         "clock_faults": state.clock_faults,
         "events": state.events,
         "rejected_by_engine": dict(state.rejected_frames),
@@ -128,7 +129,7 @@ def trading_state(engine: Engine) -> str:
         return STOPPING
     if state.is_fallback or state.is_journal_broken or state.cpu_level >= 4 or state.memory_level >= 2:
         return REDUCE_ONLY
-    if engine.day.is_limit_hit:
+    if engine.day.is_limit_hit or state.is_clock_blocked:
         return REDUCE_ONLY
     return RUNNING if engine.chart.analyzer_is_warm() else WARMING
 
@@ -145,7 +146,7 @@ def no_trade_reason(engine: Engine) -> str:
     chart = engine.chart
     facts = engine.watch.facts(BUY)
     reason = engine.risk.blocking_reason(facts)
-    waiting = chart.waiting_reason()
+    waiting = _waiting_reason(chart)
     if waiting and reason in ("", "stale_trades", "stale_quotes", "no_quote"):
         return waiting
     if reason:
@@ -155,13 +156,28 @@ def no_trade_reason(engine: Engine) -> str:
     return chart.strategy.unmet(chart.snapshot)
 
 
+def _waiting_reason(chart: Chart) -> str:
+    """Why no signal can come at all ("" when one could)."""
+    if not chart.analyzer_is_warm():
+        return f"warming up: {chart.committed} bars known"
+    if chart.is_blocked_by_bars():
+        return "waiting for the venue's kline of a bar that was seen only in part"
+    bar = chart.bars.current
+    if bar is None:
+        return "waiting for the first trade"
+    if bar.is_provisional:
+        return "the forming bar was seen only in part; trading starts with the next one"
+    return ""
+
+
 def _explain(engine: Engine, reason: str) -> str:
     state = engine.state
-    limit_s = state.parameters.stale_after_seconds
     if reason == "stale_trades":
-        return f"no trade for {_age_ms(engine, state.view.trade_ns) / 1000:.0f} s, needs <= {limit_s:.0f} s"
+        return _silence(engine, "trade", state.view.trade_ns)
     if reason == "stale_quotes":
-        return f"no quote for {_age_ms(engine, state.view.quote_ns) / 1000:.0f} s, needs <= {limit_s:.0f} s"
+        return _silence(engine, "quote", state.stream_quote_ns)
+    if reason == "lagging_exchange_time":
+        return f"exchange time lags {int(state.lag_ns) / NS_PER_SECOND:.1f} s behind"
     if reason == "spread":
         bid_e8, ask_e8 = int(state.view.bid_e8), int(state.view.ask_e8)
         bps = (ask_e8 - bid_e8) * 20_000 / max(1, ask_e8 + bid_e8)
@@ -177,8 +193,11 @@ def _explain(engine: Engine, reason: str) -> str:
     return reason.replace("_", " ")
 
 
-def _is_funding_unknown(engine: Engine) -> bool:
-    return not engine.instrument.is_spot and engine.view.mark_ns == 0
+def _silence(engine: Engine, what: str, stamp_ns: i64) -> str:
+    if stamp_ns == 0:
+        return f"waiting for the first {what}"
+    limit_s = engine.parameters.stale_after_seconds
+    return f"no {what} for {_age_ms(engine, stamp_ns) / 1000:.0f} s, needs <= {limit_s:.0f} s"
 
 
 def _age_ms(engine: Engine, stamp_ns: i64) -> float:
@@ -215,7 +234,7 @@ def _position(engine: Engine) -> dict[str, object]:
         "target": format_e8(position.target_trigger_e8, 2),
         "opened_ns": position.opened_ns,
         "timeout_ns": position.timeout_ns,
-        "unrealized": format_e8(state.ledger.unrealized_e8(int(state.view.mark_or_mid_e8())), 4),
+        "unrealized": format_e8(state.equity_e8() - state.ledger.wallet_e8, 4),
         "is_protected": position.unprotected_since_ns == 0,
         "unprotected_seconds": unprotected_ns / NS_PER_SECOND,
         "exit": engine.desk.wanted_exit,

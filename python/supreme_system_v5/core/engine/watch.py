@@ -6,13 +6,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from supreme_system_v5.core.domain.effects import (
-    FundingRecord,
-    RequestBook,
-    Resync,
-    SetDepthStream,
-    Shutdown,
-)
+from supreme_system_v5.core.domain.effects import Resync, SetDepthStream, Shutdown
 from supreme_system_v5.core.domain.events import (
     FEED_DOWN,
     FEED_GAP,
@@ -21,7 +15,6 @@ from supreme_system_v5.core.domain.events import (
     ClockFault,
     FallbackPrice,
     FeedStatus,
-    FundingPayment,
     Pressure,
 )
 from supreme_system_v5.core.domain.market import (
@@ -29,39 +22,39 @@ from supreme_system_v5.core.domain.market import (
     NS_PER_SECOND,
     SOURCE_COINGECKO,
     STREAM_DEPTH,
+    STREAM_QUOTE,
     STREAM_TRADE,
 )
-from supreme_system_v5.core.domain.money import format_e8, multiply_e8
-from supreme_system_v5.core.domain.order import BUY
+from supreme_system_v5.core.domain.order import BUY, ROLE_ENTRY
 from supreme_system_v5.core.engine.chart import Chart
 from supreme_system_v5.core.engine.day import DayBook
 from supreme_system_v5.core.engine.desk import Desk
-from supreme_system_v5.core.engine.schedule import (
-    TIMER_FUNDING,
-    TIMER_TIMEOUT,
-    TIMER_WATCH,
-)
+from supreme_system_v5.core.engine.funding import FundingBook
+from supreme_system_v5.core.engine.schedule import TIMER_WATCH
 from supreme_system_v5.core.engine.state import EngineState
 from supreme_system_v5.core.risk.checks import EntryFacts
 
-TIME_TOLERANCE_NS: Final = 5 * NS_PER_SECOND
+TIME_TOLERANCE_MS: Final = 5_000
 QUIET_MARKET_NS: Final = 60 * NS_PER_SECOND
+FALLBACK_AGE_MS_MAX: Final = 300_000  # an older poll says nothing about now
+CPU_DEPTH_OFF: Final = 3
+# Of two reasons to end, the graver one names the exit code: halted, journal fault, memory, asked for.
+_GRAVITY: Final = {0: 0, 3: 1, 2: 2, 4: 3}
 
 
 class Watch:
     """Decides when not to trade and when to protect."""
 
-    def __init__(self, state: EngineState, desk: Desk, chart: Chart, day: DayBook) -> None:
+    def __init__(self, state: EngineState, desk: Desk, chart: Chart, day: DayBook, funding: FundingBook) -> None:
         self.state = state
         self.desk = desk
         self.chart = chart
         self.day = day
+        self.funding = funding
         self.stale_ns: i64 = int(state.parameters.stale_after_seconds * NS_PER_SECOND)
         self.fallback_beyond_count = 0
         self.fallback_updated_ms: i64 = 0
         self.last_resync_ns: i64 = 0
-        self.last_funding_ms: i64 = 0
-        self.is_funding_unknown = False
         self.is_clock_measured = True
         self.is_started = False
         self._facts = EntryFacts()
@@ -70,40 +63,67 @@ class Watch:
 
     def start(self, time_ns: i64) -> None:
         """The first event: timers begin, the day gets its baseline unless one was restored."""
-        schedule = self.state.schedule
         self.is_started = True
         self.state.started_ns = time_ns
-        schedule.set(TIMER_WATCH, int(time_ns) + NS_PER_SECOND)
-        if self.state.position is not None:
-            schedule.set(TIMER_TIMEOUT, self.state.position.timeout_ns)
+        self.state.schedule.set(TIMER_WATCH, int(time_ns) + NS_PER_SECOND)
         self.day.start(time_ns)
 
-    def is_time_sane(self, exchange_ms: i64) -> bool:
-        """False when an exchange time is more than 5 s away from receive time plus the measured venue offset."""
-        gap_ns = exchange_ms * NS_PER_MS - (self.state.now_ns + self.state.venue_offset_ns)
-        return -TIME_TOLERANCE_NS <= gap_ns <= TIME_TOLERANCE_NS
+    def before(self, time_ns: i64) -> None:
+        """Called before the timers up to the next event fire. Nothing at all heard for so long is not a quiet market
+        but a pause of ours: what forms may lack trades that wait unread, whatever the timers make of it.
+        """
+        if self.is_started and time_ns - self.state.now_ns > self.stale_ns:
+            self.chart.bars.mark_provisional()
+
+    def take_exchange_time(self, exchange_ms: i64) -> bool:
+        """False when it is more than 5 s away from receive time plus the measured venue offset; else the lag is noted.
+
+        A frame refused for its time must not leave a trace, so its lag is none.
+        """
+        state = self.state
+        lag_ms = (state.now_ns + state.venue_offset_ns) // NS_PER_MS - exchange_ms
+        if lag_ms > TIME_TOLERANCE_MS or lag_ms < -TIME_TOLERANCE_MS:
+            return False
+        state.lag_ns = lag_ms * NS_PER_MS
+        return True
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
     def on_watch_timer(self) -> None:
         """Once a second: has a stream gone silent, and does anyone depend on it?"""
         state = self.state
-        now_ns = state.now_ns
-        state.schedule.set(TIMER_WATCH, int(now_ns) + NS_PER_SECOND)
+        state.schedule.set(TIMER_WATCH, int(state.now_ns) + NS_PER_SECOND)
+        self._watch_book()
         view = state.view
-        if state.is_fallback or view.quote_ns == 0:
+        if view.bid_e8 > 0 and state.now_ns - view.quote_ns > self.stale_ns:
+            # What was offered then is no offer now: nothing may fill at it.
+            view.invalidate_quote()
+        if state.is_fallback:
+            if self.desk.wanted_exit:
+                self._ask_for_book("exit")
             return
-        quote_age_ns = now_ns - view.quote_ns
-        if quote_age_ns > self.stale_ns:
-            if view.bid_e8 > 0:
-                # What was offered then is no offer now: nothing may fill at it.
-                view.invalidate_quote()
-                if state.position is not None:
-                    state.emit(RequestBook(int(now_ns), "stale quotes"))
-            if quote_age_ns > 2 * self.stale_ns:
-                self._resync("quotes silent")
-        elif now_ns - view.trade_ns > QUIET_MARKET_NS:
+        if view.bid_e8 <= 0 and view.quote_ns > 0 and state.position is not None:
+            self._ask_for_book("stale quotes")
+        # A REST book keeps the view's quote fresh; the stream's silence is judged by the stream alone.
+        if state.stream_quote_ns == 0:
+            return
+        if state.now_ns - state.stream_quote_ns > 2 * self.stale_ns:
+            self._resync("quotes silent")
+        elif state.now_ns - max(view.trade_ns, state.started_ns) > QUIET_MARKET_NS:
             self._resync("trades silent")
+
+    def _watch_book(self) -> None:
+        """Depth frames that come while the book is out of step need a snapshot, whatever became of the last one."""
+        state = self.state
+        view = state.view
+        if view.local_book.is_synced or view.depth_ns == 0 or state.cpu_level >= CPU_DEPTH_OFF:
+            return
+        if state.now_ns - view.depth_ns <= self.stale_ns:
+            self._ask_for_book("the book is out of step")
+
+    def _ask_for_book(self, reason: str) -> None:
+        if self.state.now_ns - self.state.book_asked_ns >= self.stale_ns:
+            self.state.request_book(reason)
 
     def _resync(self, reason: str) -> None:
         state = self.state
@@ -117,20 +137,32 @@ class Watch:
         state = self.state
         if event.state == FEED_SERVER_TIME:
             state.venue_offset_ns = event.value
+            self.chart.arm_bar_timer()
+            self.funding.arm()
             self.is_clock_measured = True
             self._unblock_clock()
-            return
-        if event.stream:
-            if event.state in (FEED_DOWN, FEED_GAP):
-                if event.stream == STREAM_TRADE:
-                    self.chart.mark_provisional()
-                elif event.stream == STREAM_DEPTH:
-                    state.view.local_book.reset()
-            elif event.state == FEED_UP and event.stream == STREAM_DEPTH and not state.view.local_book.is_synced:
-                state.emit(RequestBook(int(state.now_ns), "depth stream is up"))
-            return
-        if event.state == FEED_UP:
+        elif event.stream == STREAM_TRADE:
+            if event.state == FEED_GAP:
+                self.chart.bars.mark_provisional()
+            else:
+                self.chart.on_stream(event.state == FEED_UP)
+        elif event.stream == STREAM_QUOTE:
+            if event.state == FEED_UP:
+                # A restarted exchange counts its updates anew; what comes on a new connection is newer anyway.
+                state.view.quote_update_id = -1
+        elif event.stream == STREAM_DEPTH:
+            self._on_depth_stream(event.state)
+        elif not event.stream and event.state == FEED_UP:
             self._set_source(event.source)
+
+    def _on_depth_stream(self, feed_state: str) -> None:
+        state = self.state
+        if feed_state != FEED_UP:
+            state.view.local_book.reset()
+        if feed_state == FEED_DOWN or state.cpu_level >= CPU_DEPTH_OFF:
+            return
+        if not state.view.local_book.is_synced:
+            state.request_book("depth stream is up" if feed_state == FEED_UP else "gap in the depth stream")
 
     def _set_source(self, source: str) -> None:
         state = self.state
@@ -153,6 +185,8 @@ class Watch:
             self.fallback_beyond_count = 0
             return
         is_fresh = event.updated_ms > self.fallback_updated_ms
+        if (state.now_ns + state.venue_offset_ns) // NS_PER_MS - event.updated_ms > FALLBACK_AGE_MS_MAX:
+            is_fresh = False
         self.fallback_updated_ms = max(self.fallback_updated_ms, event.updated_ms)
         if not is_fresh:
             return
@@ -173,11 +207,11 @@ class Watch:
         size = f"{int(event.magnitude_ns) / 1e9:.1f} s"
         state.decide("mode", event.reason, size)
         state.announce("mode", f"{event.reason} of {size}: entries blocked until resynchronised")
-        self.chart.mark_provisional()
+        self.chart.bars.mark_provisional()
         state.view.local_book.reset()
         state.view.invalidate_quote()
         state.emit(Resync(int(state.now_ns), event.reason, False))
-        state.emit(RequestBook(int(state.now_ns), event.reason))
+        state.request_book(event.reason)
 
     def _unblock_clock(self) -> None:
         state = self.state
@@ -198,10 +232,10 @@ class Watch:
         state.cpu_level = int(event.cpu_level)
         state.memory_level = int(event.memory_level)
         state.decide("mode", "pressure", f"cpu {event.cpu_level} memory {event.memory_level}")
-        self.chart.gate.set_interval_multiplier(1 if event.cpu_level < 1 else (2 if event.cpu_level < 2 else 4))
-        if (cpu_before >= 3) != (event.cpu_level >= 3):
-            state.emit(SetDepthStream(event.cpu_level < 3))
-            if event.cpu_level >= 3:
+        self.chart.set_interval_multiplier(1 if event.cpu_level < 1 else (2 if event.cpu_level < 2 else 4))
+        if (cpu_before >= CPU_DEPTH_OFF) != (event.cpu_level >= CPU_DEPTH_OFF):
+            state.emit(SetDepthStream(event.cpu_level < CPU_DEPTH_OFF))
+            if event.cpu_level >= CPU_DEPTH_OFF:
                 state.view.local_book.reset()
         if event.memory_level >= 3:
             self.begin_stop(state.parameters.on_stop, 3, "memory limit reached")
@@ -209,70 +243,32 @@ class Watch:
     # -- stopping --------------------------------------------------------------------------------------------------
 
     def begin_stop(self, on_stop: str, exit_code: int, reason: str) -> None:
-        """Orderly end: entries cancelled; the position kept with its stop, or closed first (on_stop = close)."""
+        """Orderly end: entries cancelled; the position kept with its stop, or closed first (on_stop = close).
+
+        A position that nothing protects, or that is being closed already, is closed, not kept.
+        """
         state = self.state
-        if not state.is_stopping:
-            state.is_stopping = True
+        if not state.is_stopping or _GRAVITY.get(exit_code, 0) > _GRAVITY.get(state.stop_exit_code, 0):
             state.stop_exit_code = exit_code
-            state.is_closing = on_stop == "close"
             state.decide("mode", "stopping", reason)
-        self.desk.cancel_entries("stopping")
-        if on_stop == "close":
+        state.is_stopping = True
+        position = state.position
+        if on_stop == "close" or self.desk.wanted_exit or (position is not None and position.unprotected_since_ns > 0):
             state.is_closing = True
+        self.desk.cancel_entries("stopping")
+        if state.is_closing:
             self.desk.exit("session_end" if exit_code in (0, 3) else reason)
         self.finish_stop()
 
     def finish_stop(self) -> None:
         """Say Shutdown once nothing is left to be waited for."""
         state = self.state
-        if not state.is_stopping or state.is_shutdown_sent:
+        if not state.is_stopping or state.is_shutdown_sent or self.desk.working(ROLE_ENTRY) is not None:
             return
-        if state.is_closing and self.desk.has_exposure():
+        if state.is_closing and state.position is not None:
             return
         state.is_shutdown_sent = True
         state.emit(Shutdown(state.stop_exit_code, "stopping"))
-
-    # -- funding ---------------------------------------------------------------------------------------------------
-
-    def on_mark(self) -> None:
-        """A mark price announces when funding is due; keep its timer on that time (in engine time)."""
-        state = self.state
-        due_ms = state.view.next_funding_ms
-        if due_ms > self.last_funding_ms:
-            due_ns = int(due_ms) * NS_PER_MS - int(state.venue_offset_ns)
-            if state.schedule.due_ns(TIMER_FUNDING) != due_ns:
-                state.schedule.set(TIMER_FUNDING, due_ns)
-
-    def on_funding_timer(self) -> None:
-        """Funding is due: signed quantity x mark x rate, once for this time. Longs pay a positive rate."""
-        state = self.state
-        view = state.view
-        funding_ms = int(view.next_funding_ms)
-        if funding_ms <= self.last_funding_ms:
-            return
-        if state.position is None or state.instrument.is_spot:
-            self.last_funding_ms = funding_ms
-            return
-        mark_e8 = int(view.mark_e8)
-        rate_e8 = int(view.funding_rate_e8)
-        amount_e8 = -multiply_e8(multiply_e8(state.ledger.position_e8, mark_e8), rate_e8)
-        self._book_funding(funding_ms, amount_e8, rate_e8, mark_e8)
-
-    def on_funding_payment(self, event: FundingPayment) -> None:
-        """Funding that fell due while we were down."""
-        if event.funding_time_ms > self.last_funding_ms and self.state.position is not None:
-            self._book_funding(int(event.funding_time_ms), int(event.amount_e8), int(event.rate_e8), int(event.mark_e8))
-
-    def _book_funding(self, funding_ms: int, amount_e8: int, rate_e8: int, mark_e8: int) -> None:
-        state = self.state
-        position = state.position
-        assert position is not None
-        self.last_funding_ms = funding_ms
-        state.ledger = state.ledger.after_funding(amount_e8)
-        position.funding_e8 += amount_e8
-        state.digest.add(f"{state.now_ns} funding {funding_ms} {amount_e8}")
-        state.emit(FundingRecord(int(state.now_ns), funding_ms, amount_e8, rate_e8, mark_e8, state.ledger))
-        state.announce("trade", f"FUNDING {format_e8(amount_e8, 4)} at rate {format_e8(rate_e8, 6)}")
 
     # -- facts -----------------------------------------------------------------------------------------------------
 
@@ -293,7 +289,8 @@ class Watch:
         facts.has_exposure = self.desk.has_exposure()
         facts.is_day_limit_hit = self.day.is_limit_hit
         facts.trade_age_ns = state.now_ns - view.trade_ns
-        facts.quote_age_ns = state.now_ns - view.quote_ns
+        # Of the stream: a REST book is good enough to leave at, not to enter at.
+        facts.quote_age_ns = state.now_ns - state.stream_quote_ns
         facts.lag_ns = state.lag_ns
         facts.bid_e8 = view.bid_e8
         facts.ask_e8 = view.ask_e8

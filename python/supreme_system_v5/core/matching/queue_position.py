@@ -6,7 +6,7 @@ The venue shows the quantity of a level, not who stands where in it. The estimat
 - A trade at the price by the opposite aggressor takes from the front: it reduces what is ahead one for one, and
   what exceeds it fills us. A trade through the price fills us, by at most its own quantity.
 - A decrease of the level that trades do not explain is a cancellation. Cancellations are assumed to be spread
-  evenly over the level, so the part ahead of us shrinks by its share; and never more is ahead than is shown.
+  evenly over the level, so the part ahead of us shrinks by its share. Never more is ahead than is shown.
 - A trade and the decrease it causes are two messages that come in either order. A trade seen first explains a
   later decrease; a decrease seen first is counted as a cancellation until the trade arrives, which then takes
   that credit back. Messages further apart than MATCH_WINDOW_NS are not matched.
@@ -51,7 +51,6 @@ class QueuePosition:
             cancelled_e8 = drop_e8 - explained_e8
             if cancelled_e8 > 0:
                 self._cancel(cancelled_e8, shown_e8 + cancelled_e8, time_ns)
-        self.ahead_e8 = min(self.ahead_e8, shown_e8)  # shares are rounded down
 
     def _cancel(self, cancelled_e8: i64, of_e8: i64, time_ns: i64) -> None:
         if time_ns - self.vanished_ns > MATCH_WINDOW_NS:

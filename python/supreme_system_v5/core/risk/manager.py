@@ -7,7 +7,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from supreme_system_v5.core.domain.instrument import Instrument
-from supreme_system_v5.core.domain.money import E8, format_e8
+from supreme_system_v5.core.domain.money import E8, divide_up, format_e8
 from supreme_system_v5.core.domain.order import BUY
 from supreme_system_v5.core.domain.parameters import Parameters
 from supreme_system_v5.core.risk.breakers import Breaker
@@ -101,14 +101,25 @@ class RiskManager:
         verdict.stop_e8, verdict.target_e8 = stop_and_target_e8(
             self.parameters, self.instrument, signal.side, reference_e8, atr
         )
+        if facts.is_spot:
+            # What is bought must be sellable at the stop, its fee paid in the base asset.
+            fee_e8 = divide_up(quantity_e8 * self.parameters.taker_fee_e8, E8)
+            if self.instrument.is_dust(quantity_e8 - fee_e8, verdict.stop_e8):
+                return Verdict("below_minimum", f"{format_e8(quantity_e8, 4)} could not be sold at its stop")
         for breaker in self.breakers:
             breaker.on_entry(facts.time_ns)
         return verdict
 
-    def on_entry_failed(self) -> None:
-        """The approved entry ended without a fill."""
-        for breaker in self.breakers:
+    def probing(self) -> list[Breaker]:
+        """The breakers whose half-open probe is under way."""
+        return [breaker for breaker in self.breakers if breaker.is_probing]
+
+    def on_entry_failed(self) -> list[Breaker]:
+        """The approved entry ended without a fill; the breakers whose probe it was."""
+        probing = self.probing()
+        for breaker in probing:
             breaker.on_entry_failed()
+        return probing
 
     def on_trade_closed(self, time_ns: i64, net_e8: int) -> list[Breaker]:
         """Book a closed trade's net result; the breakers whose state changed."""

@@ -92,7 +92,7 @@ class ScalpingStrategy(Strategy):
                 return f"short: MACD histogram {snapshot.macd_histogram:.4f}, needs < 0"
             if not self._is_short_armed:
                 return "short: already signalled; re-arms after a bar where the rule is false"
-        return "signal conditions met: cooling down after the last signal"
+        return "all conditions met: waiting for the next analysis, or for the cool-down after the last signal"
 
     def state(self) -> list[float]:
         tail = [
