@@ -22,7 +22,7 @@ SOURCES := setup.py pyproject.toml $(shell find python build_support -type f ! -
 FRESH_VERBS := demo exchange bench-light check-config validate profile-cpu profile-memory optimize-ultra
 CALM_VERBS := stop emergency-stop clear-halt close-breaker monitor status usage logs results info troubleshoot trades reset
 LATER_VERBS := run-ultra-live download backtest replay record
-MAKE_VERBS := run-ultra-local quick-start setup-ultra install-deps test test-quick test-parity lint format clean help
+MAKE_VERBS := run-ultra-local quick-start setup-ultra install-deps test test-quick test-parity test-long lint format clean help
 
 .PHONY: $(FRESH_VERBS) $(CALM_VERBS) $(LATER_VERBS) $(MAKE_VERBS)
 
@@ -86,6 +86,11 @@ test-quick: $(VENV)/.stamp-dev
 
 test-parity: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 	@$(PYTEST) -q -s tests/parity
+
+# What takes too long for every run: recordings at 1x over sockets, every stop and fault, 50 kills (KILLS=n KILL_SEED=n).
+test-long: $(VENV)/.stamp-package $(VENV)/.stamp-dev
+	@SUPREME_LONG=1 $(PYTEST) -s tests/determinism tests/system
+	@$(PY) -m tests.system.kill_suite --kills $(or $(KILLS),50) --seed $(or $(KILL_SEED),2026)
 
 lint: $(VENV)/.stamp-dev
 	@$(PY) -m ruff check .

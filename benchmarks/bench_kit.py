@@ -22,10 +22,10 @@ if importlib.util.find_spec("supreme_system_v5") is None:  # a clone that is not
     sys.path.insert(0, str(CLONE / "python"))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CLONE / "python"), os.environ.get("PYTHONPATH", "")]))
 
-from supreme_system_v5.adapters.monitoring.report import save_report
-from supreme_system_v5.adapters.storage.home import Home
-from supreme_system_v5.commands.bench_light import Row
-from supreme_system_v5.config import Settings, default_settings, load_settings
+from supreme_system_v5.adapters.monitoring.report import save_report  # noqa: E402 - found only now
+from supreme_system_v5.adapters.storage.home import Home  # noqa: E402 - found only now
+from supreme_system_v5.commands.bench_light import Row  # noqa: E402 - found only now
+from supreme_system_v5.config import Settings, default_settings, load_settings  # noqa: E402 - found only now
 
 RECORDINGS = {
     "spot": ("spot_ethusdt_20240808.jsonl.gz", "spot_ethusdt_20240809.jsonl.gz"),

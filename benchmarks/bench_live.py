@@ -1,6 +1,6 @@
 """The live daemon on recorded frames at their own speed, over the sockets of the separate exchange.
 
-    SUPREME_DATA_DIR=<recordings> python benchmarks/bench_live.py [--market spot] [--market usdm] [--rate 1000] [--json FILE]
+    SUPREME_DATA_DIR=<recordings> python benchmarks/bench_live.py [--market spot|usdm] [--rate 1000] [--json FILE]
 
 Judged, per market: latency from the bytes leaving the socket to the effects returned, on trades that pass the gate
 (n >= 1,000: p50 < 0.2 ms, p95 < 0.5 ms) and on all frames (p50 < 0.1 ms, p95 < 0.3 ms); CPU of the daemon process
@@ -160,7 +160,9 @@ def rows_of_rate(market: str, rate: float, found: dict[str, Any]) -> list[Row]:
 def main() -> int:
     parser = kit.parser(__doc__)
     parser.add_argument("--market", choices=tuple(kit.RECORDINGS), action="append", default=[])
-    parser.add_argument("--rate", type=float, action="append", default=[], help="frames a second, beside 1x; default 1000")
+    parser.add_argument(
+        "--rate", type=float, action="append", default=[], help="frames a second, beside 1x; default 1000"
+    )
     parser.add_argument("--no-rate", action="store_true", help="only the recorded speed")
     parser.add_argument("--samples", type=int, default=1_000, help="trades that pass the gate, at least")
     parser.add_argument("--warmup", type=float, default=60.0)

@@ -9,14 +9,14 @@ first tenth and its peak stays below 64 MB. Exit 1 when a bound breaks or fewer 
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
-import bench_kit as kit
-
-from supreme_system_v5.commands import steady_load
+kit: Any = importlib.import_module("bench_kit")  # also finds the package of a clone that is not installed
 
 CPU_PERCENT_MAX = 85.0
 GROWTH_MB_MAX = 1.0
@@ -24,6 +24,8 @@ RSS_MB_MAX = 64.0
 
 
 def main() -> int:
+    from supreme_system_v5.commands import steady_load
+
     parser = kit.parser(__doc__)
     parser.add_argument("--seconds", type=float, default=3_600.0, help="of market time")
     parser.add_argument("--speed", type=float, default=1.0, help="market seconds a second")
@@ -49,7 +51,7 @@ def main() -> int:
         kit.Row("orderly end", f"exit {found['exit_code']}", "exit 0", found["exit_code"] == 0),
     ]
     title = f"load   SIMULATED {args.market}, {args.ticks:g} ticks/s at {args.speed:g}x, {found['core']} core"
-    return kit.finish("load-single-symbol", title, rows, found, session.dir, args.json)
+    return int(kit.finish("load-single-symbol", title, rows, found, session.dir, args.json))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -16,7 +17,7 @@ from supreme_system_v5.adapters.storage import halt
 from supreme_system_v5.adapters.storage.home import Home, Session
 from supreme_system_v5.adapters.storage.lock import HomeLock
 from supreme_system_v5.app import Application
-from supreme_system_v5.controls import STOP_SIGNALS
+from supreme_system_v5.controls import EXIT_INTERRUPTED, STOP_SIGNALS
 from supreme_system_v5.core.domain.errors import ConfigError, SupremeError
 from supreme_system_v5.orchestrator.console import Console
 
@@ -62,6 +63,11 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _end_at_once(_number: int, _frame: FrameType | None) -> None:
+    """All work is done; only the process is still there."""
+    os._exit(EXIT_INTERRUPTED)
+
+
 def _run(settings: Settings, home: Home, session: Session, duration_s: float, is_demo: bool) -> int:
     try:
         log_path = setup_logging(settings.log_level, session.dir if settings.log_to_file else None)
@@ -100,6 +106,8 @@ def run_loop(application: Application) -> int:
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+            for number in STOP_SIGNALS:  # closing took the loop's handlers away
+                signal.signal(number, _end_at_once if number == signal.SIGINT else signal.SIG_IGN)
 
 
 def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:

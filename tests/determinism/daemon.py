@@ -20,6 +20,16 @@ CALM_HOST = {
     "SUPREME_LOG_TO_FILE": "false",
 }
 
+# Bars of a second and narrow exits: with these the recordings bring signals, orders, partial fills and whole trades.
+BUSY = {
+    "BAR_SECONDS": "1",
+    "SCALPING_CONFIRM_BARS": "30",
+    "POSITION_SIZE_PCT": "0.1",
+    "MAX_EXPOSURE_PCT": "0.5",
+    "STOP_LOSS_PCT": "0.001",
+    "TAKE_PROFIT_PCT": "0.001",
+}
+
 
 def settings_of(market: str, folder: Path, **keys: str) -> Settings:
     """The settings that both the loop and the daemon run with."""

@@ -16,10 +16,8 @@ FILES = {
 }
 MARKETS = tuple(FILES)
 SECOND = 1_000_000_000
-# What takes minutes; `make test-determinism` asks for it.
-long_test = pytest.mark.skipif(
-    not os.environ.get("SUPREME_LONG_TESTS"), reason="SUPREME_LONG_TESTS is not set (make test-determinism sets it)"
-)
+# What takes minutes; `make test-long` asks for it.
+long_test = pytest.mark.skipif(not os.environ.get("SUPREME_LONG"), reason="takes minutes: `make test-long` runs it")
 
 
 def names(data_dir: Path, market: str) -> str:

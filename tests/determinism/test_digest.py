@@ -13,7 +13,7 @@ import pytest
 from supreme_system_v5.adapters.exchange.sim_market import OutFrame
 from tests.determinism.daemon import settings_of
 from tests.determinism.for_loop import ForLoop
-from tests.determinism.recordings import MARKETS, SECOND, recording
+from tests.determinism.recordings import MARKETS, SECOND, long_test, recording
 
 SLICE_SECONDS = 75  # a minute bar closes in it
 SAID = """
@@ -69,7 +69,7 @@ def clean(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("what", sorted(ALTERED))
-@pytest.mark.parametrize("number", [150, 350])
+@pytest.mark.parametrize("number", [350, pytest.param(150, marks=long_test)])
 def test_one_altered_number_of_one_frame_changes_it(
     data_dir: Path, tmp_path: Path, clean: str, what: str, number: int
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from supreme_system_v5 import build_info
 from supreme_system_v5.adapters.exchange.sim_market import NEVER
-from tests.determinism.daemon import RecordingRun, settings_of
+from tests.determinism.daemon import BUSY, RecordingRun, settings_of
 from tests.determinism.for_loop import ForLoop
 from tests.determinism.recordings import MARKETS, SECOND, long_test, names, recording
 
@@ -45,6 +45,10 @@ def compare(
         "reconnects": 0,
     }
     assert status["digest"] == loop.digest
+    state = loop.trading.engine.state
+    assert (status["trades_closed"], status["orders"]) == (state.trades_closed, state.order_states)
+    if keys == BUSY:
+        assert state.trades_closed >= 2
     assert run.exit_code == 0
     assert loop.late == 0 and loop.trading.engine.view.local_book.gaps == 0
 
@@ -75,6 +79,13 @@ def test_a_part_at_20x(data_dir: Path, tmp_path: Path, market: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("market", MARKETS)
+def test_whole_trades_with_their_commits(data_dir: Path, tmp_path: Path, market: str) -> None:
+    """Orders and fills, each waiting for the disk in the daemon and for nothing in the loop."""
+    compare(data_dir, tmp_path, market, 0.0, **BUSY)
+
+
+@pytest.mark.slow
 def test_a_part_at_recorded_speed(data_dir: Path, tmp_path: Path) -> None:
     compare(data_dir, tmp_path, "usdm", 1.0, 7.0, **SHORT_BARS)
 
@@ -88,10 +99,13 @@ def test_a_pure_daemon_agrees_with_the_compiled_loop(data_dir: Path, tmp_path: P
 
 @long_test
 @pytest.mark.timeout(1000)
+@pytest.mark.parametrize("keys", [{}, BUSY], ids=["default", "busy"])
 @pytest.mark.parametrize("is_pure", [False, True], ids=["built", "pure"])
 @pytest.mark.parametrize("market", MARKETS)
-def test_the_whole_recording_at_20x(data_dir: Path, tmp_path: Path, market: str, is_pure: bool) -> None:
-    compare(data_dir, tmp_path, market, 20.0, is_pure=is_pure or build_info.core() == "pure")
+def test_the_whole_recording_at_20x(
+    data_dir: Path, tmp_path: Path, market: str, is_pure: bool, keys: dict[str, str]
+) -> None:
+    compare(data_dir, tmp_path, market, 20.0, is_pure=is_pure or build_info.core() == "pure", **keys)
 
 
 @long_test

@@ -95,6 +95,7 @@ def test_hung_it_is_ended_by_its_pid_and_closed_at_a_fresh_book(world: World) ->
     assert_starts_after_clear_halt(world)
 
 
+@pytest.mark.long
 def test_dead(world: World) -> None:
     daemon = trading(world)
     daemon.kill()
@@ -110,6 +111,7 @@ def test_never_started(world: World) -> None:
     assert_latched(world)
 
 
+@pytest.mark.long
 def test_during_the_start(world: World) -> None:
     world.fault("slow_rest", seconds=400, delay_ms=40_000)  # 2 s a reply: the start hangs in the venue
     daemon = world.start("run")
@@ -120,6 +122,7 @@ def test_during_the_start(world: World) -> None:
     assert_latched(world)
 
 
+@pytest.mark.long
 def test_an_embedded_market_dies_with_its_daemon_the_last_price_is_forced(tmp_path: Path) -> None:
     with World({**FAST, "SIM_SPEED": "20"}, tmp_path / "h") as world:
         daemon = world.start("demo")
@@ -169,6 +172,7 @@ def test_a_stale_pid_of_a_living_stranger_is_never_touched(world: World) -> None
     assert_flat_and_latched(world)
 
 
+@pytest.mark.long
 def test_an_old_lock_does_not_keep_a_start_away(world: World) -> None:
     trading(world).kill()
     code, said = world.run("run", "--duration", "1", ON_STOP="close")

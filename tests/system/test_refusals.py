@@ -240,7 +240,7 @@ def test_a_full_disk_at_the_start(small_disk: Path) -> None:
         assert "free space" in said
 
 
-@pytest.mark.parametrize("log_to_file", ["false", "true"])
+@pytest.mark.parametrize("log_to_file", ["false", pytest.param("true", marks=pytest.mark.long)])
 def test_a_disk_that_fills_up_closes_the_position_and_keeps_the_fills(
     small_disk: Path, tmp_path: Path, log_to_file: str
 ) -> None:

@@ -117,6 +117,7 @@ def _funding(books: Books, from_ns: int) -> list[dict[str, Any]]:
     return list(fetch(f"{base}&startTime={from_ns // 10**6}"))
 
 
+@pytest.mark.long
 def test_the_embedded_market_goes_on_where_it_was_and_time_never_goes_back(world: World) -> None:
     prices: list[float] = []
     last_ns = 0
@@ -154,6 +155,7 @@ def _rows(world: World, account: str) -> list[Any]:
         db.close()
 
 
+@pytest.mark.long
 def test_the_demo_has_an_account_of_its_own(world: World) -> None:
     for verb in ("run", "demo"):
         code, said = world.run(verb, "--duration", "1")
@@ -213,6 +215,7 @@ def coingecko(price: float) -> Iterator[str]:
         server.server_close()
 
 
+@pytest.mark.long
 def test_coingecko_alone_starts_protects_and_stops_in_order(tmp_path: Path) -> None:
     with coingecko(2_000.0) as url, World({"COINGECKO_URL": url}, tmp_path / "h") as world:
         leave_open(world.home, REAL, 1, time.time_ns() - MINUTE_NS, 2_010 * E8)

@@ -84,7 +84,7 @@ class Processes:
     def start_exchange(
         self, arguments: Sequence[str] = (), command: Sequence[str] | None = None, **env: str
     ) -> subprocess.Popen[bytes]:
-        """Start it with more ``arguments`` (or ``command`` with --port and them in its place) and wait until it answers.
+        """Start it with these options (or ``command`` with --port and them in its place); wait until it answers.
 
         Raises MeasureError with the end of its output.
         """
@@ -132,7 +132,11 @@ class Processes:
         master, terminal = pty.openpty()
         threading.Thread(target=_discard, args=(master,), daemon=True).start()
         process = subprocess.Popen(
-            cli(MAIN_CODE, "monitor"), stdin=terminal, stdout=terminal, stderr=terminal, env={**self._env, "TERM": "xterm"}
+            cli(MAIN_CODE, "monitor"),
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            env={**self._env, "TERM": "xterm"},
         )
         os.close(terminal)
         self._started.append(process)

@@ -39,9 +39,7 @@ def test_without_a_network_the_simulated_market_and_a_line_for_each_failure() ->
     started = time.monotonic()
     choice = choose(Settings())
     assert time.monotonic() - started < 5.0
-    assert choice == SourceChoice(
-        "simulated", True, ["binance: connection refused", "coingecko: connection refused"]
-    )
+    assert choice == SourceChoice("simulated", True, ["binance: connection refused", "coingecko: connection refused"])
 
 
 def test_a_name_that_does_not_resolve_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +47,9 @@ def test_a_name_that_does_not_resolve_is_said(monkeypatch: pytest.MonkeyPatch) -
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    settings = Settings(binance_usdm_rest_url="https://fapi.binance.com", coingecko_url="https://api.coingecko.com/api/v3")
+    settings = Settings(
+        binance_usdm_rest_url="https://fapi.binance.com", coingecko_url="https://api.coingecko.com/api/v3"
+    )
     assert choose(settings).failures == [
         "binance: cannot resolve fapi.binance.com",
         "coingecko: cannot resolve api.coingecko.com",

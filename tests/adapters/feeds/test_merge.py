@@ -1,4 +1,4 @@
-"""The one order of events: arrival on a real venue, exchange time on a simulated one."""
+"""The one order of events on a simulated exchange: its time, whatever the sockets do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supreme_system_v5.adapters.feeds.merge import HARD_FACTOR, TICK_NS, Merge, order_of
+from supreme_system_v5.adapters.feeds.merge import HARD_FACTOR, TICK_NS, order_of
 from supreme_system_v5.core.domain.events import (
     FEED_DOWN,
     FEED_UP,
@@ -16,7 +16,6 @@ from supreme_system_v5.core.domain.events import (
     KIND_QUOTE,
     KIND_SNAPSHOT,
     KIND_TICK,
-    KIND_TRADE,
     BookSnapshot,
     Event,
     FeedStatus,
@@ -24,74 +23,7 @@ from supreme_system_v5.core.domain.events import (
     Tick,
     Trade,
 )
-
-KINDS = (KIND_DEPTH, KIND_QUOTE, KIND_TRADE)
-
-
-class Mark(Event):
-    """An event with a name."""
-
-    def __init__(self, time_ns: int, name: str, kind: int = KIND_TRADE) -> None:
-        super().__init__(kind, time_ns)
-        self.name = name
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time_ns = 0
-
-    def set_sim_time(self, time_ns: int) -> None:
-        assert time_ns >= self.time_ns
-        self.time_ns = time_ns
-
-    def now_ns(self) -> int:
-        return self.time_ns
-
-
-class Desk:
-    """A merge with a sink that writes down what comes."""
-
-    def __init__(self, sockets: int, is_simulated: bool = True, queue_events_max: int = 20_000) -> None:
-        self.out: list[Event] = []
-        self.pauses: list[tuple[int, bool]] = []
-        self.overflows = 0
-        self.clock = Clock()
-        self.merge = Merge(
-            self.out.append,
-            self.clock,
-            sockets,
-            queue_events_max,
-            lambda socket, is_paused: self.pauses.append((socket, is_paused)),
-            self._overflow,
-        )
-        self.merge.is_simulated = is_simulated
-
-    def _overflow(self) -> None:
-        self.overflows += 1
-
-    def up(self, *sockets: int) -> None:
-        for socket in sockets:
-            self.merge.socket_up(socket, [])
-
-    def push(self, socket: int, *events: Event) -> None:
-        for event in events:
-            self.merge.push(socket, event)
-        self.merge.drain()
-
-    def names(self) -> list[str]:
-        return [event.name for event in self.out if isinstance(event, Mark)]
-
-
-def beat(*events: Event) -> list[Event]:
-    """A batch as the exchange sends it: the frames and, in the same bytes, the heartbeat after them."""
-    return [*events, Tick(max(int(event.time_ns) for event in events))]
-
-
-def status(state: str, stream: str = "trade") -> FeedStatus:
-    return FeedStatus(1, "simulated", stream, state, 0)
-
-
-# -- a simulated exchange
+from tests.adapters.feeds.merge_kit import KINDS, Desk, Mark, beat, status
 
 
 def test_an_event_waits_until_the_other_socket_is_known_to_be_past_it() -> None:
@@ -362,68 +294,3 @@ def test_a_socket_whose_own_heartbeat_is_waited_for_is_not_paused() -> None:
     assert desk.pauses == []
     desk.push(0, Tick(24))
     assert len(desk.names()) == 15
-
-
-# -- a real venue
-
-
-def test_real_events_pass_at_once_in_arrival_order() -> None:
-    desk = Desk(2, is_simulated=False)
-    desk.up(0, 1)
-    desk.push(1, Mark(10, "a"))
-    desk.push(0, Mark(9, "b"))
-    desk.merge.end_request(0, Mark(11, "answer"))
-    assert desk.names() == ["a", "b", "answer"]
-
-
-def test_held_events_queue_and_are_released_in_order() -> None:
-    desk = Desk(1, is_simulated=False)
-    desk.up(0)
-    desk.merge.hold()
-    desk.push(0, Mark(1, "a"), Mark(2, "b"))
-    desk.merge.push_own(Mark(3, "own"))
-    assert desk.names() == [] and desk.merge.queued() == 3
-    desk.merge.release()
-    assert desk.names() == ["a", "b", "own"]
-
-
-def test_a_sink_that_holds_within_an_event_stops_the_next() -> None:
-    desk = Desk(1, is_simulated=False)
-    desk.up(0)
-
-    def sink(event: Event) -> None:
-        desk.out.append(event)
-        desk.merge.hold()
-
-    desk.merge.sink = sink
-    desk.push(0, Mark(1, "a"), Mark(2, "b"), Mark(3, "c"))
-    assert desk.names() == ["a"]
-    desk.merge.release()
-    assert desk.names() == ["a", "b"]
-
-
-def test_what_the_sink_itself_brings_in_comes_after_the_event() -> None:
-    desk = Desk(1, is_simulated=False)
-    desk.up(0)
-
-    def sink(event: Event) -> None:
-        if isinstance(event, Mark) and event.name == "a":
-            desk.merge.push_own(Mark(2, "own"))
-        desk.out.append(event)
-
-    desk.merge.sink = sink
-    desk.push(0, Mark(1, "a"), Mark(3, "b"))
-    assert desk.names() == ["a", "own", "b"]
-
-
-def test_a_backlog_is_a_counted_resync_and_nothing_is_dropped() -> None:
-    desk = Desk(1, is_simulated=False, queue_events_max=10)
-    desk.up(0)
-    desk.merge.hold()
-    for number in range(15):
-        desk.push(0, Mark(number, str(number)))
-    assert desk.pauses == [(-1, True)] and desk.overflows == 0
-    desk.merge.release()
-    assert desk.pauses == [(-1, True), (-1, False)]
-    assert desk.overflows == 1 and desk.merge.overflows == 1
-    assert desk.names() == [str(number) for number in range(15)]

@@ -12,6 +12,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Final
 
 from aiohttp import web
@@ -27,10 +28,11 @@ from supreme_system_v5.core.wire.binance_encode import error_body
 
 SIM_REST_LATENCY_MS: Final = 20
 HEARTBEAT_NS: Final = 250 * NS_PER_MS
+PENDING_COUNT: Final = attrgetter("pending_count")  # the quiet socket's heartbeat first: a client waits for it
 SEND_BUFFER_BYTES: Final = 131_072
 BUFFERED_MAX: Final = 65_536  # a market without a pace waits for a client that is further behind than this
 BUFFERED_CUT: Final = 4_194_304  # at 1x a client further behind than this is cut
-TURN_SECONDS: Final = 0.010  # frames due within this go out in one write
+TURN_SECONDS: Final = 0.004  # frames due within this go out in one write
 TURN_FRAMES: Final = 128  # per flush without a pace
 STALLED_SECONDS: Final = 30.0
 REST_WAIT_SECONDS: Final = 30.0
@@ -127,7 +129,7 @@ class ExchangeServer:
 
     @property
     def is_ended(self) -> bool:
-        """True when a recording, or the market time asked for, is over."""
+        """True when the recording, or the time asked for, is over."""
         return self._next_ns() == NEVER
 
     async def _pump(self) -> None:
@@ -167,8 +169,7 @@ class ExchangeServer:
         shown_ns = max(frames[-1].time_ns, self.clock.shown_ns) if frames else self.clock.shown_ns
         if not is_cut_short and due_ns != NEVER:
             shown_ns = max(shown_ns, until_ns)
-        # With two markets one may be a few microseconds behind the other's last frame.
-        self.clock.shown_ns = min(shown_ns, due_ns - 1)
+        self.clock.shown_ns = min(shown_ns, due_ns - 1)  # of two markets one may be a little behind
         self._send(frames)
         self._release_waiters()
 
@@ -197,6 +198,7 @@ class ExchangeServer:
         for client in self._clients:
             if client.beaten_ns < beat_ns:
                 client.heartbeat(beat_ns)
+        for client in sorted(self._clients, key=PENDING_COUNT):
             client.flush()
 
     def _move_markets(self) -> None:
@@ -326,12 +328,9 @@ class ExchangeServer:
         if not self.clock.is_started and not is_dated:
             await asyncio.sleep(min(delay_ns / 1e9, REST_WAIT_SECONDS))
             return self.clock.shown_ns
-        if not is_dated:
-            as_of_ns = self.clock.shown_ns + delay_ns
-            if delay_ns == 0:
-                return as_of_ns
-        else:
-            as_of_ns = int(asked) + SIM_REST_LATENCY_MS * NS_PER_MS + delay_ns
+        if not is_dated and delay_ns == 0:
+            return self.clock.shown_ns
+        as_of_ns = delay_ns + (int(asked) + SIM_REST_LATENCY_MS * NS_PER_MS if is_dated else self.clock.shown_ns)
         if not self._is_there(as_of_ns):
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             entry = (as_of_ns, waiter)

@@ -147,6 +147,11 @@ class Client:
             self._pending.clear()
 
     @property
+    def pending_count(self) -> int:
+        """Messages waiting for the next flush."""
+        return len(self._pending)
+
+    @property
     def buffered(self) -> int:
         """Bytes the client has not taken yet (besides the kernel's small buffer)."""
         return 0 if self.transport.is_closing() else self.transport.get_write_buffer_size()

@@ -1,31 +1,20 @@
-"""The daemon's one HTTP port, on loopback: `/metrics` for Prometheus, `/healthz` for a supervisor.
-
-A few dozen lines on asyncio's own streams: GET and HEAD, keep-alive, a bounded head. A web framework costs 2 MB and part
-of the start for two pages that a scraper reads.
-"""
+"""The daemon's one HTTP port, on loopback: `/metrics` for Prometheus, `/healthz` for a supervisor."""
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import json
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from supreme_system_v5.core.domain.errors import ConfigError
 
+if TYPE_CHECKING:
+    from aiohttp import web
+
 HOST: Final = "127.0.0.1"
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-JSON_TYPE: Final = "application/json; charset=utf-8"
-TEXT_TYPE: Final = "text/plain; charset=utf-8"
 # States in which the daemon does its work; anything else answers 503.
 HEALTHY_STATES: Final = frozenset({"warming", "active", "reduce_only"})
-HEAD_BYTES_MAX: Final = 8_192
-IDLE_SECONDS_MAX: Final = 75.0
-CLIENTS_MAX: Final = 16
-
-Answer = tuple[int, str, bytes]  # status, content type, body
 
 
 class HttpServer:
@@ -42,8 +31,7 @@ class HttpServer:
         self.host = host
         self._render = render
         self._health = health
-        self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.Task[None]] = set()
+        self._runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
@@ -51,69 +39,43 @@ class HttpServer:
 
     async def start(self) -> None:
         """Bind and serve. Raises ConfigError when the port is taken or not allowed."""
+        from aiohttp import web
+
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/healthz", self._healthz)
+        # No access log: one line a scrape would be a line a second.
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
+        await runner.setup()
+        site = web.TCPSite(runner, self.host, self.port)
         try:
-            self._server = await asyncio.start_server(self._on_client, self.host, self.port, limit=HEAD_BYTES_MAX)
+            await site.start()
         except OSError as error:
+            await runner.cleanup()
             raise _bind_error(self.host, self.port, error) from None
         except OverflowError:
+            await runner.cleanup()
             raise ConfigError(f"METRICS_PORT={self.port} is not a port", "set METRICS_PORT to 1024..65535") from None
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        self._runner = runner
+        self.port = int(runner.addresses[0][1])
 
     async def stop(self) -> None:
-        """Close the port and its connections; safe to call twice."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
-            for task in self._clients:
-                task.cancel()
-            await asyncio.gather(*self._clients, return_exceptions=True)
-            await server.wait_closed()
+        """Close the port; safe to call twice."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
 
-    async def _on_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._clients.add(task)
-        try:
-            if len(self._clients) <= CLIENTS_MAX:
-                while await self._serve_one(reader, writer):
-                    pass
-        except (OSError, EOFError, asyncio.TimeoutError, asyncio.LimitOverrunError, asyncio.CancelledError):
-            pass  # gone, silent, or not HTTP: the connection ends, nothing else
-        finally:
-            self._clients.discard(task)
-            writer.close()
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        from aiohttp import web
 
-    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """One request; True when the connection stays open."""
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), IDLE_SECONDS_MAX)
-        lines = head.decode("latin-1").split("\r\n")
-        method, _, rest = lines[0].partition(" ")
-        target, _, version = rest.partition(" ")
-        headers = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in lines[1:])}
-        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-        status, kind, body = self.answer(method, target)
-        is_kept = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close" and not has_body
-        reply = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
-            f"Connection: {'keep-alive' if is_kept else 'close'}\r\n\r\n"
-        )
-        writer.write(reply.encode() + (b"" if method == "HEAD" else body))
-        await writer.drain()
-        return is_kept
+        return web.Response(body=self._render(), headers={"Content-Type": METRICS_TYPE})
 
-    def answer(self, method: str, target: str) -> Answer:
-        """Status, content type and body of a request."""
-        path = target.partition("?")[0]
-        if path not in ("/metrics", "/healthz"):
-            return 404, TEXT_TYPE, b"there are /metrics and /healthz\n"
-        if method not in ("GET", "HEAD"):
-            return 405, TEXT_TYPE, b"GET only\n"
-        if path == "/metrics":
-            return 200, METRICS_TYPE, self._render()
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        from aiohttp import web
+
         health = dict(self._health())
         is_healthy = health.get("state") in HEALTHY_STATES
-        body = json.dumps({"ok": is_healthy, **health}).encode() + b"\n"
-        return 200 if is_healthy else 503, JSON_TYPE, body
+        return web.json_response({"ok": is_healthy, **health}, status=200 if is_healthy else 503)
 
 
 def _bind_error(host: str, port: int, error: OSError) -> ConfigError:

@@ -1,7 +1,7 @@
 """The Prometheus metrics of SPEC 7, made at scrape time from the engine's own counters.
 
 Nothing on the hot path knows Prometheus: the engine counts in its state, the status dict shows it, and this collector
-reads the dict when somebody scrapes.
+reads the dict when somebody scrapes. No default registry, no process or gc collectors.
 """
 
 from __future__ import annotations
@@ -10,9 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final, Protocol
 
-from supreme_system_v5.adapters.monitoring.exposition import Family, Sample, render
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import Metric
+
 from supreme_system_v5.adapters.monitoring.text import number, pick, rejected_frames, rows, table
 
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 NS_PER_SECOND: Final = 1e9
 STRATEGY_LATENCY: Final = "strategy_latency_seconds"
 INDICATOR_LATENCY: Final = "optimized_indicator_latency_seconds"
@@ -64,13 +69,17 @@ def folded_buckets(bounds_ns: Iterable[int], counts: Iterable[int]) -> list[tupl
 
 
 class StatusCollector:
-    """The metric families of a status dict and of the latency histograms, by metric name."""
+    """A Prometheus collector over the status dict and the latency histograms, by metric name."""
 
     def __init__(self, status: Callable[[], Mapping[str, object]], histograms: Mapping[str, Histogram]) -> None:
         self._status = status
         self._histograms = histograms
 
-    def collect(self) -> Iterator[Family]:
+    def describe(self) -> list[Metric]:
+        """Nothing in advance: registering must not read a status that does not exist yet."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
         """All families; read in the loop's own thread, so the numbers belong to one moment."""
         status = self._status()
         yield from self._latencies()
@@ -80,32 +89,33 @@ class StatusCollector:
         yield from _trading(status)
         yield from _identity(status)
 
-    def _latencies(self) -> Iterator[Family]:
+    def _latencies(self) -> Iterator[Metric]:
         for name, text in _HISTOGRAM_HELP.items():
-            yield Family("histogram", name, text, _histogram_samples(self._histograms.get(name)))
+            family = HistogramMetricFamily(name, text)
+            histogram = self._histograms.get(name)
+            if histogram is None:
+                family.add_metric([], [("+Inf", 0.0)], 0.0)
+            else:
+                family.add_metric([], folded_buckets(*histogram.buckets), histogram.sum_ns / NS_PER_SECOND)
+            yield family
 
 
-def _histogram_samples(histogram: Histogram | None) -> Iterator[Sample]:
-    buckets = folded_buckets(*histogram.buckets) if histogram is not None else [("+Inf", 0.0)]
-    for bound, count in buckets:
-        yield "_bucket", {"le": bound}, count
-    yield "_count", {}, buckets[-1][1]
-    yield "_sum", {}, histogram.sum_ns / NS_PER_SECOND if histogram is not None else 0.0
+def _gauge(name: str, text: str, value: object) -> Metric:
+    return GaugeMetricFamily(name, text, value=number(value))
 
 
-def _gauge(name: str, text: str, value: object) -> Family:
-    return Family("gauge", name, text, [("", {}, number(value))])
+def _counter(name: str, text: str, value: object) -> Metric:
+    return CounterMetricFamily(name, text, value=number(value))
 
 
-def _counter(name: str, text: str, value: object) -> Family:
-    return Family("counter", name, text, [("", {}, number(value))])
+def _by(kind: str, name: str, text: str, label: str, values: Mapping[str, object] | Mapping[str, float]) -> Metric:
+    family = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], number(value))
+    return family
 
 
-def _by(kind: str, name: str, text: str, label: str, values: Mapping[str, object] | Mapping[str, float]) -> Family:
-    return Family(kind, name, text, [("", {label: key}, number(value)) for key, value in values.items()])
-
-
-def _strategy_and_gate(status: Mapping[str, object]) -> Iterator[Family]:
+def _strategy_and_gate(status: Mapping[str, object]) -> Iterator[Metric]:
     gate = table(status, "gate")
     signals = {"long": 0, "short": 0, **table(status, "signals")}
     seen, skipped = number(gate.get("seen")), number(gate.get("skipped"))
@@ -119,7 +129,7 @@ def _strategy_and_gate(status: Mapping[str, object]) -> Iterator[Family]:
     yield _counter("frames_processed_total", "Frames decoded into an event of any kind.", processed)
 
 
-def _resources(status: Mapping[str, object]) -> Iterator[Family]:
+def _resources(status: Mapping[str, object]) -> Iterator[Metric]:
     used, throttle = table(status, "resources"), table(status, "throttle")
     yield _gauge("system_memory_usage_bytes", "Resident memory of the daemon now.", used.get("rss_bytes"))
     peak = used.get("peak_rss_bytes")
@@ -136,7 +146,7 @@ def _resources(status: Mapping[str, object]) -> Iterator[Family]:
     yield _gauge("throttle_memory_level", f"Level of the memory ladder: 0 normal, {steps}", memory)
 
 
-def _feeds(status: Mapping[str, object]) -> Iterator[Family]:
+def _feeds(status: Mapping[str, object]) -> Iterator[Metric]:
     reconnects = sum(number(n) for n in table(status, "reconnects").values())
     gaps = sum(number(n) for n in table(status, "gaps").values())
     up = {name: int(bool(value)) for name, value in table(status, "feed_up").items()}
@@ -147,7 +157,7 @@ def _feeds(status: Mapping[str, object]) -> Iterator[Family]:
     yield _by("counter", "frames_rejected_total", text, "reason", rejected_frames(status))
 
 
-def _trading(status: Mapping[str, object]) -> Iterator[Family]:
+def _trading(status: Mapping[str, object]) -> Iterator[Metric]:
     simulated = " SIMULATED market: not real money." if pick(status, "source_class") == "simulated" else ""
     text = f"Orders by final or current state.{simulated}"
     yield _by("counter", "orders_total", text, "state", table(status, "orders"))
@@ -166,22 +176,25 @@ def _trading(status: Mapping[str, object]) -> Iterator[Family]:
     yield _gauge("position_unprotected_seconds", "How long the open position has had no resting stop.", bare)
 
 
-def _identity(status: Mapping[str, object]) -> Iterator[Family]:
+def _identity(status: Mapping[str, object]) -> Iterator[Metric]:
     core = str(pick(status, "core") or "unknown")
-    yield _gauge("uptime_seconds", "Since the start of the process.", pick(status, "uptime_seconds"))
-    yield Family("gauge", "build_info", "Which core runs; always 1.", [("", {"core": core}, 1.0)])
-    names = ("mode", "market", "symbol", "source", "source_class")
-    labels = {name: str(pick(status, name) or "") for name in names}
-    text = "What is traded and where prices come from; always 1."
-    yield Family("gauge", "session_info", text, [("", labels, 1.0)])
+    yield GaugeMetricFamily("uptime_seconds", "Since the start of the process.", number(pick(status, "uptime_seconds")))
+    build = GaugeMetricFamily("build_info", "Which core runs; always 1.", labels=["core"])
+    build.add_metric([core], 1)
+    yield build
+    names = ["mode", "market", "symbol", "source", "source_class"]
+    session = GaugeMetricFamily("session_info", "What is traded and where prices come from; always 1.", labels=names)
+    session.add_metric([str(pick(status, name) or "") for name in names], 1)
+    yield session
 
 
 class Exposition:
-    """Renders the text format."""
+    """Renders the text format; one registry of its own."""
 
     def __init__(self, status: Callable[[], Mapping[str, object]], histograms: Mapping[str, Histogram]) -> None:
-        self._collector = StatusCollector(status, histograms)
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(StatusCollector(status, histograms))
 
     def render(self) -> bytes:
         """The body of /metrics."""
-        return render(self._collector.collect())
+        return generate_latest(self._registry)

@@ -35,5 +35,11 @@ class Digest:
             f" {bar.is_provisional} {bar.is_backfilled}"
         )
 
+    def hexdigest_with(self, text: str) -> str:
+        """The digest as if ``text`` had been added; nothing is."""
+        copy = self._hash.copy()
+        copy.update(text.encode())
+        return copy.hexdigest()
+
     def hexdigest(self) -> str:
         return self._hash.hexdigest()

@@ -169,6 +169,10 @@ class EngineState:
         self.refusals_today[reason] = self.refusals_today.get(reason, 0) + 1
         self.decide("refused", reason, detail)
 
+    def fingerprint(self) -> str:
+        """The digest of all decisions and bars so far, and of the market data taken since the last bar."""
+        return self.digest.hexdigest_with(f"market {self.view.checksum}")
+
     def reject_frame(self, reason: str) -> None:
         self.rejected_frames[reason] = self.rejected_frames.get(reason, 0) + 1
 

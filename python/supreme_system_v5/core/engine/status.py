@@ -94,7 +94,7 @@ def engine_status(engine: Engine, start: SessionStart) -> dict[str, object]:
         "clock_faults": state.clock_faults,
         "events": state.events,
         "rejected_by_engine": dict(state.rejected_frames),
-        "digest": state.digest.hexdigest(),
+        "digest": state.fingerprint(),
     }
 
 

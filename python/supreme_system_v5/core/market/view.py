@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from supreme_system_v5.core.domain.events import (
@@ -20,11 +22,20 @@ from supreme_system_v5.core.domain.events import (
 from supreme_system_v5.core.domain.instrument import Instrument
 from supreme_system_v5.core.market.local_book import APPLIED, GAP, STALE, LocalBook
 
+_CHECKSUM_MASK: Final = (1 << 54) - 1  # x 33 still fits 64 bits, so compiled and pure sums agree
+_VALUE_MASK: Final = (1 << 48) - 1
+
+
+def _total(levels: list[i64]) -> i64:
+    """The sum of a side's numbers, cut to 48 bits before it becomes an i64: absurd quantities must not overflow."""
+    return int(sum(levels)) & _VALUE_MASK
+
 
 class MarketView:
     """The latest accepted quote, trade, mark and book of one instrument; 0 = not known yet.
 
     A REST snapshot newer than the last quote also sets the quote (``quote_ns`` = its engine time): a book is a quote.
+    ``checksum`` is of every number accepted so far, in order: the digest sees through it what no decision looked at.
     """
 
     def __init__(self, instrument: Instrument) -> None:
@@ -45,6 +56,7 @@ class MarketView:
         self.next_funding_ms: i64 = 0
         self.mark_ns: i64 = 0
         self.mark_event_ms: i64 = 0
+        self.checksum: i64 = 0
 
     def apply(self, event: Event) -> int:
         """Take a Trade, Quote, Depth, BookSnapshot or MarkPrice: APPLIED, BUFFERED, STALE (old, repeated or crossed:
@@ -60,7 +72,10 @@ class MarketView:
         if kind == KIND_DEPTH:
             assert isinstance(event, Depth)
             self.depth_ns = event.time_ns
-            return self.local_book.on_depth(event)
+            code = self.local_book.on_depth(event)
+            if code == APPLIED:
+                self._mix(_total(event.bids), _total(event.asks))
+            return code
         if kind == KIND_MARK:
             assert isinstance(event, MarkPrice)
             return self._on_mark(event)
@@ -68,6 +83,10 @@ class MarketView:
             assert isinstance(event, BookSnapshot)
             return self._on_snapshot(event)
         raise TypeError(f"not a market event: kind {kind}")
+
+    def _mix(self, first: i64, second: i64) -> None:
+        mixed: i64 = (self.checksum * 33 + (first & _VALUE_MASK)) & _CHECKSUM_MASK
+        self.checksum = (mixed * 33 + (second & _VALUE_MASK)) & _CHECKSUM_MASK
 
     def reset(self) -> None:
         """After a reconnect: the book starts anew and update ids are no longer compared; the prices stay."""
@@ -104,6 +123,8 @@ class MarketView:
         self.ask_quantity_e8 = event.ask_quantity_e8
         self.quote_ns = event.time_ns
         self.quote_update_id = event.update_id
+        self._mix(event.bid_e8, event.bid_quantity_e8)
+        self._mix(event.ask_e8, event.ask_quantity_e8)
         return APPLIED
 
     def _on_trade(self, event: Trade) -> int:
@@ -112,6 +133,8 @@ class MarketView:
         self.last_trade_id = event.trade_id
         self.last_trade_e8 = event.price_e8
         self.trade_ns = event.time_ns
+        self._mix(event.price_e8, event.quantity_e8)
+        self._mix(event.trade_time_ms, 1 if event.is_buyer_maker else 0)
         return APPLIED
 
     def _on_mark(self, event: MarkPrice) -> int:
@@ -122,10 +145,13 @@ class MarketView:
         self.next_funding_ms = event.next_funding_ms
         self.mark_ns = event.time_ns
         self.mark_event_ms = event.event_time_ms
+        self._mix(event.mark_e8, event.funding_rate_e8)
         return APPLIED
 
     def _on_snapshot(self, event: BookSnapshot) -> int:
         result = self.local_book.on_snapshot(event)
+        if result != STALE:
+            self._mix(_total(event.bids), _total(event.asks))
         book = self.local_book.book
         if result != GAP and event.last_update_id > self.quote_update_id:
             bid_e8 = book.best_bid_e8()
