@@ -177,7 +177,8 @@ def test_silence_of_the_venue_does_not_delay_the_stop(fast: World) -> None:
 
 def test_the_log_has_what_was_announced_and_no_secrets_or_ticks(fast: World) -> None:
     daemon = fast.start("run")
-    daemon.wait_position()
+    # Not any position: one that an earlier session left open was announced by that one.
+    wait_until(lambda: "SIMULATED ENTRY" in daemon.said(), "an entry is announced", 60, daemon.said, daemon.process)
     daemon.signal(signal.SIGTERM)
     ended(daemon)
     session = max(path for path in fast.home.artifacts_dir.iterdir() if path.is_dir())

@@ -17,19 +17,20 @@ from supreme_system_v5.core.domain.events import (
     KIND_SNAPSHOT,
     KIND_TICK,
     BookSnapshot,
+    Command,
     Event,
     FeedStatus,
     Quote,
     Tick,
     Trade,
 )
-from tests.adapters.feeds.merge_kit import KINDS, Desk, Mark, beat, status
+from tests.adapters.feeds.merge_kit import KINDS, Desk, beat, mark, status
 
 
 def test_an_event_waits_until_the_other_socket_is_known_to_be_past_it() -> None:
     desk = Desk(2)
     desk.up(0, 1)
-    desk.push(0, *beat(Mark(10, "a")))
+    desk.push(0, *beat(mark(10, "a")))
     assert desk.names() == []
     desk.push(1, Tick(9))
     assert desk.names() == []
@@ -41,10 +42,10 @@ def test_an_event_waits_until_the_other_socket_is_known_to_be_past_it() -> None:
 def test_a_data_frame_vouches_for_nothing() -> None:
     desk = Desk(2)
     desk.up(0, 1)
-    desk.push(0, Mark(10, "depth", KIND_DEPTH))
-    desk.push(1, *beat(Mark(10, "quote", KIND_QUOTE)))
+    desk.push(0, mark(10, "depth", KIND_DEPTH))
+    desk.push(1, *beat(mark(10, "quote", KIND_QUOTE)))
     assert desk.names() == []
-    desk.push(0, Mark(9, "overtaken", KIND_DEPTH))
+    desk.push(0, mark(9, "overtaken", KIND_DEPTH))
     desk.push(0, Tick(10))
     assert desk.names() == ["overtaken", "depth", "quote"]
     assert desk.merge.late == 0
@@ -53,7 +54,7 @@ def test_a_data_frame_vouches_for_nothing() -> None:
 def test_one_socket_waits_for_its_heartbeat_only() -> None:
     desk = Desk(1)
     desk.up(0)
-    desk.push(0, *beat(Mark(10, "a")))
+    desk.push(0, *beat(mark(10, "a")))
     assert desk.names() == ["a"]
 
 
@@ -61,7 +62,7 @@ def test_a_socket_that_never_came_up_is_waited_for() -> None:
     desk = Desk(2)
     desk.merge.expect_all()
     desk.up(0)
-    desk.push(0, *beat(Mark(10, "a")))
+    desk.push(0, *beat(mark(10, "a")))
     assert desk.names() == []
     desk.up(1)
     desk.push(1, Tick(10))
@@ -78,7 +79,7 @@ def test_frames_of_one_time_are_put_in_the_venues_own_order(numbers: list[int], 
     ]
     for event in made:
         desk.push(0, event)
-    desk.push(0, Mark(10, "depth", KIND_DEPTH), Tick(10))
+    desk.push(0, mark(10, "depth", KIND_DEPTH), Tick(10))
     assert [order_of(event)[2] for event in desk.out] == [0, 7, 8, 9]
 
 
@@ -93,7 +94,7 @@ def markets(draw: st.DrawFn) -> list[list[Event]]:
         for socket, stream in enumerate(streams):
             count = draw(st.integers(0, 2))
             for number in range(count):
-                stream.append(Mark(time_ns, f"{step}.{socket}.{number}", draw(st.sampled_from(KINDS))))
+                stream.append(mark(time_ns, f"{step}.{socket}.{number}", draw(st.sampled_from(KINDS))))
             if draw(st.booleans()) or count == 0:
                 stream.append(Tick(time_ns))  # else its frames wait for the next one
     for stream in streams:
@@ -102,7 +103,7 @@ def markets(draw: st.DrawFn) -> list[list[Event]]:
 
 
 def copy(event: Event) -> Event:
-    return Mark(int(event.time_ns), event.name, int(event.kind)) if isinstance(event, Mark) else Tick(event.time_ns)
+    return mark(int(event.time_ns), event.name, int(event.kind)) if isinstance(event, Command) else Tick(event.time_ns)
 
 
 def run(streams: list[list[Event]], shuffle: random.Random) -> list[tuple[int, int, str]]:
@@ -134,11 +135,11 @@ def test_any_interleaving_gives_the_same_order(streams: list[list[Event]], seed:
     times = [time_ns for time_ns, _, _ in first]
     assert times == sorted(times)
     assert sorted(name for _, kind, name in first if kind != KIND_TICK) == sorted(
-        event.name for stream in streams for event in stream if isinstance(event, Mark)
+        event.name for stream in streams for event in stream if isinstance(event, Command)
     )
     for socket in range(len(streams)):  # on his own socket nobody overtakes but by kind at one time
         own = [name for _, _, name in first if name.split(".")[1:2] == [str(socket)]]
-        sent = [event for event in streams[socket] if isinstance(event, Mark)]
+        sent = [event for event in streams[socket] if isinstance(event, Command)]
         assert own == [event.name for event in sorted(sent, key=lambda event: (event.time_ns, event.kind))]
 
 
@@ -146,20 +147,20 @@ def test_ticks_fill_the_silence_and_only_that() -> None:
     desk = Desk(1)
     desk.up(0)
     start = 10 * TICK_NS
-    desk.push(0, Mark(start, "a"), Tick(start + 5))
+    desk.push(0, mark(start, "a"), Tick(start + 5))
     desk.push(0, Tick(start + 2 * TICK_NS + 7))
     assert [int(event.time_ns) for event in desk.out] == [start, start + TICK_NS, start + 2 * TICK_NS]
-    desk.push(0, *beat(Mark(start + 3 * TICK_NS, "b")))
+    desk.push(0, *beat(mark(start + 3 * TICK_NS, "b")))
     assert [int(event.time_ns) for event in desk.out][3:] == [start + 3 * TICK_NS]
 
 
 def test_frames_swapped_between_two_heartbeats_are_put_back() -> None:
     desk = Desk(1)
     desk.up(0)
-    for event in (Mark(11, "b"), Mark(10, "a"), Mark(12, "c"), Tick(12)):
+    for event in (mark(11, "b"), mark(10, "a"), mark(12, "c"), Tick(12)):
         desk.push(0, event)  # however the bytes were cut into reads
     assert desk.names() == ["a", "b", "c"] and desk.merge.late == 0
-    desk.push(0, *beat(Mark(11, "late")))
+    desk.push(0, *beat(mark(11, "late")))
     assert desk.names()[-1] == "late"
     assert desk.merge.late == 1 and desk.out[-1].time_ns == 12
 
@@ -168,10 +169,10 @@ def test_nothing_later_than_an_outstanding_request_is_released() -> None:
     desk = Desk(2)
     desk.up(0, 1)
     number = desk.merge.begin_request(10)
-    desk.push(0, Mark(10, "a"), Mark(11, "b"), Mark(40, "c"), Tick(50))
+    desk.push(0, mark(10, "a"), mark(11, "b"), mark(40, "c"), Tick(50))
     desk.push(1, Tick(50))
     assert desk.names() == ["a"]
-    desk.merge.end_request(number, Mark(30, "answer", KIND_SNAPSHOT))
+    desk.merge.end_request(number, mark(30, "answer", KIND_SNAPSHOT))
     assert desk.names() == ["a", "b", "answer", "c"]
 
 
@@ -182,13 +183,13 @@ def test_a_request_made_by_the_sink_stops_the_very_next_event() -> None:
 
     def sink(event: Event) -> None:
         desk.out.append(event)
-        if isinstance(event, Mark) and event.name == "a":
+        if isinstance(event, Command) and event.name == "a":
             numbers.append(desk.merge.begin_request(int(event.time_ns)))
 
     desk.merge.sink = sink
-    desk.push(0, *beat(Mark(10, "a"), Mark(11, "b"), Mark(31, "c")))
+    desk.push(0, *beat(mark(10, "a"), mark(11, "b"), mark(31, "c")))
     assert desk.names() == ["a"]
-    desk.merge.end_request(numbers[0], Mark(30, "answer"))
+    desk.merge.end_request(numbers[0], mark(30, "answer"))
     assert desk.names() == ["a", "b", "answer", "c"]
 
 
@@ -197,8 +198,8 @@ def test_two_answers_of_one_time_come_in_the_order_they_were_asked_for(is_second
     desk = Desk(1)
     desk.up(0)
     first, second = desk.merge.begin_request(10), desk.merge.begin_request(10)
-    desk.push(0, *beat(Mark(40, "later")))
-    answers = [(first, Mark(30, "first")), (second, Mark(30, "second"))]
+    desk.push(0, *beat(mark(40, "later")))
+    answers = [(first, mark(30, "first")), (second, mark(30, "second"))]
     for number, answer in reversed(answers) if is_second_first else answers:
         desk.merge.end_request(number, answer)
     assert desk.names() == ["first", "second", "later"]
@@ -208,7 +209,7 @@ def test_a_failed_request_lets_the_market_go_on() -> None:
     desk = Desk(1)
     desk.up(0)
     number = desk.merge.begin_request(10)
-    desk.push(0, *beat(Mark(11, "a")))
+    desk.push(0, *beat(mark(11, "a")))
     desk.merge.end_request(number, None)
     assert desk.names() == ["a"]
 
@@ -216,8 +217,8 @@ def test_a_failed_request_lets_the_market_go_on() -> None:
 def test_a_lost_socket_holds_nothing_back_and_its_end_has_its_place() -> None:
     desk = Desk(2)
     desk.up(0, 1)
-    desk.push(1, Tick(5), Mark(20, "own"))
-    desk.push(0, *beat(Mark(10, "a"), Mark(30, "b")))
+    desk.push(1, Tick(5), mark(20, "own"))
+    desk.push(0, *beat(mark(10, "a"), mark(30, "b")))
     assert desk.names() == []
     desk.merge.socket_down(1, [status(FEED_DOWN)])
     assert [getattr(event, "name", event.kind) for event in desk.out] == ["a", "own", KIND_FEED, "b"]
@@ -228,12 +229,12 @@ def test_a_socket_that_came_back_says_so_at_its_first_frame() -> None:
     desk = Desk(2)
     desk.up(0, 1)
     desk.push(1, Tick(5))
-    desk.push(0, *beat(Mark(10, "a")))
+    desk.push(0, *beat(mark(10, "a")))
     desk.merge.socket_down(1, [status(FEED_DOWN)])
     desk.merge.socket_up(1, [status(FEED_UP)])
-    desk.push(0, Mark(30, "b"), Tick(60))
+    desk.push(0, mark(30, "b"), Tick(60))
     assert desk.names() == ["a"]  # from now on it is waited for again
-    desk.push(1, Mark(40, "c"), Tick(60))
+    desk.push(1, mark(40, "c"), Tick(60))
     states = [event.state for event in desk.out if isinstance(event, FeedStatus)]
     assert states == [FEED_DOWN, FEED_UP]
     assert [int(event.time_ns) for event in desk.out] == [5, 10, 30, 40, 40]  # the order within a time is by kind
@@ -243,7 +244,7 @@ def test_a_socket_that_came_back_says_so_at_its_first_frame() -> None:
 def test_without_any_socket_time_stands_still_and_nothing_is_lost() -> None:
     desk = Desk(2)
     desk.up(0, 1)
-    desk.push(0, Mark(10, "a"), Mark(500 * TICK_NS, "b"))
+    desk.push(0, mark(10, "a"), mark(500 * TICK_NS, "b"))
     desk.merge.socket_down(0, [status(FEED_DOWN)])
     desk.merge.socket_down(1, [status(FEED_DOWN)])
     assert desk.names() == ["a", "b"]
@@ -253,9 +254,9 @@ def test_without_any_socket_time_stands_still_and_nothing_is_lost() -> None:
 def test_own_events_are_next_and_stamped_with_engine_time() -> None:
     desk = Desk(2)
     desk.up(0, 1)
-    desk.push(0, *beat(Mark(10, "a"), Mark(20, "b")))
+    desk.push(0, *beat(mark(10, "a"), mark(20, "b")))
     desk.push(1, Tick(15))
-    desk.merge.push_own(Mark(999, "own"))
+    desk.merge.push_own(mark(999, "own"))
     assert desk.names() == ["a", "own"] and desk.out[-1].time_ns == 10
 
 
@@ -263,7 +264,7 @@ def test_a_full_queue_pauses_its_socket_and_never_the_one_waited_for() -> None:
     desk = Desk(2, queue_events_max=10)
     desk.up(0, 1)
     for number in range(15):
-        desk.push(0, *beat(Mark(10 + number, str(number))))
+        desk.push(0, *beat(mark(10 + number, str(number))))
     assert desk.pauses == [(0, True)]
     desk.push(1, Tick(18))
     assert desk.pauses == [(0, True)]
@@ -277,9 +278,9 @@ def test_while_an_answer_is_awaited_the_bound_is_higher() -> None:
     desk.up(0)
     number = desk.merge.begin_request(1)
     for step in range(10 * HARD_FACTOR):
-        desk.push(0, *beat(Mark(10 + step, str(step))))
+        desk.push(0, *beat(mark(10 + step, str(step))))
     assert desk.pauses == []
-    desk.push(0, *beat(Mark(1000, "more")))
+    desk.push(0, *beat(mark(1000, "more")))
     assert desk.pauses == [(0, True)]
     desk.merge.end_request(number, BookSnapshot(12, 1, [], []))
     assert desk.pauses == [(0, True), (0, False)]
@@ -290,7 +291,7 @@ def test_a_socket_whose_own_heartbeat_is_waited_for_is_not_paused() -> None:
     desk = Desk(1, queue_events_max=10)
     desk.up(0)
     for step in range(15):
-        desk.push(0, Mark(10 + step, str(step)))
+        desk.push(0, mark(10 + step, str(step)))
     assert desk.pauses == []
     desk.push(0, Tick(24))
     assert len(desk.names()) == 15

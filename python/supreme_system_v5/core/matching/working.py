@@ -40,7 +40,8 @@ class WorkingOrder:
         self.target_order_id = order.target_order_id
         self.target_trigger_e8: i64 = order.target_trigger_e8
         self.is_checked = False  # the filters have seen it
-        self.is_triggered = False  # a protective order whose trigger was crossed: works as a market order
+        # A protective order whose trigger was crossed works as a market order; one that comes back partly filled was.
+        self.is_triggered = order.trigger_e8 > 0 and order.filled_e8 > 0
         self.is_done = False
         self.was_protected = False  # its protection was placed once
         self.queue: QueuePosition | None = None  # set while it rests as a maker
