@@ -77,7 +77,7 @@ test: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 	@echo "== the whole suite, core: $$($(SETUP) expected-core)"
 	@SUPREME_EXPECT_CORE=$$($(SETUP) expected-core) $(PYTEST) tests
 	@echo "== the core's tests, core: pure"
-	@OPTIMIZED_MODE=false SUPREME_EXPECT_CORE=pure $(PYTEST) -q tests/optimized tests/core tests/test_build.py
+	@OPTIMIZED_MODE=false SUPREME_EXPECT_CORE=pure $(PYTEST) -q tests/optimized tests/core tests/orchestrator tests/determinism tests/test_build.py
 	@echo "== a short set on the other Pythons of this machine"
 	@$(PY) build_support/other_pythons.py
 

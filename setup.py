@@ -36,7 +36,6 @@ COMPILED_ROOMS = (
 NOT_COMPILED = frozenset(
     {
         "core/domain/errors.py",  # a compiled subclass of Exception loses its class attributes (exit_code)
-        "core/strategies/template.py",  # an example to copy; a user's copy runs interpreted too
     }
 )
 COMPILE_FLAGS = (

@@ -4,7 +4,7 @@
 
 Each frame goes from its bytes through decoder, book, exits, bars, gate, analyzer, strategy and risk to the list of
 effects. Frames are today's: the recorded `trade` frames are decoded as they are, `depth@0ms` counts as depth.
-Exit 1 when a compiled core misses a target (SPEC: trade and quote mean < 0.8 us, p99 < 3 us; depth p50 < 5 us,
+Exit 1 when a compiled core misses a target (trade and quote mean < 0.8 us, p99 < 3 us; depth p50 < 5 us,
 p99 < 60 us; all frames mean < 1.2 us), or when frames are missing. The clock's own cost is measured and printed, not
 subtracted. Of several passes the fastest counts: the others were disturbed by other work on the machine. Where the core
 is compiled the pure one is measured beside it, in a process of its own.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from supreme_system_v5 import cli
+from supreme_system_v5 import __version__, cli
 from supreme_system_v5.config import Settings
 from supreme_system_v5.core.domain.errors import HaltedError
 from supreme_system_v5.verbs import BY_NAME, GROUPS, LATER, MAKE_ONLY, VERBS
@@ -140,6 +140,67 @@ def test_a_bad_duration_is_usage(text: str, monkeypatch: pytest.MonkeyPatch, tmp
     with pytest.raises(SystemExit) as caught:
         cli.main(["run"], root=tmp_path)
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(("name", "verb"), [("DURATION", "run"), ("PORT", "exchange")])
+def test_a_bad_option_is_named(
+    name: str, verb: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    give_command(monkeypatch, verb, lambda settings, args: 0)
+    monkeypatch.setenv(name, "abc")
+    with pytest.raises(SystemExit) as caught:
+        cli.main([verb], root=tmp_path)
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert f"{name}: must be " in said
+    assert "not abc" in said
+
+
+def test_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"], root=tmp_path) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
+def test_an_unknown_name_of_ours_in_the_environment_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SUPREME_MAX_RAM", "100")
+    assert cli.main(["check-config"], root=tmp_path) == 0
+    assert "SUPREME_MAX_RAM is no key and has no effect; did you mean SUPREME_MAX_RAM_MB?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["monitor", "trades", "usage", "info", "results", "clear-halt"])
+def test_looking_works_on_a_broken_configuration(
+    verb: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    give_command(monkeypatch, verb, lambda settings, args: 0)
+    (tmp_path / ".env").write_text("NONSENSE=1\n")
+    assert cli.main([verb], root=tmp_path) == 0
+    said = capsys.readouterr().err
+    assert said.startswith("note: the configuration is broken, the defaults are used: ")
+    assert said.count("\n") == 1
+
+
+def test_check_config_shows_the_table_and_then_the_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".env").write_text("MAX_RAM_MB=lots\nSEED=7\n")
+    assert cli.main(["check-config"], root=tmp_path) == 2
+    out, err = capsys.readouterr()
+    rows = [line.split() for line in out.splitlines()]
+    assert ["MAX_RAM_MB", "lots", ".env"] in rows
+    assert ["SEED", "7", ".env"] in rows
+    assert "MAX_RAM_MB='lots' is not allowed" in err
+    assert cli.main(["check-config", "--json"], root=tmp_path) == 2
+    assert "MAX_RAM_MB='lots'" in json.loads(capsys.readouterr().out)["fault"]
+
+
+def test_check_config_warns_of_values_hardly_meant(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STOP_LOSS_PCT", "0.5")
+    assert cli.main(["check-config"], root=tmp_path) == 0
+    shown = capsys.readouterr().out
+    assert "warning: STOP_LOSS_PCT=0.5 is a stop 50 % away" in shown
+    assert "configuration: ok, with warnings" in shown
 
 
 def test_a_command_adds_options_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -151,6 +151,29 @@ def test_contradictions_are_refused(tmp_path: Path, env: dict[str, str], told: s
     assert told in complaint(env, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({}, []),
+        ({"STOP_LOSS_PCT": "0.1", "TAKE_PROFIT_PCT": "0.0011"}, []),
+        ({"STOP_LOSS_PCT": "0.11"}, ["STOP_LOSS_PCT=0.11"]),
+        ({"STOP_LOSS_PCT": "0.11", "STOP_MODE": "atr"}, []),
+        ({"TAKE_PROFIT_PCT": "0.001"}, ["TAKE_PROFIT_PCT=0.001"]),
+        ({"TAKE_PROFIT_PCT": "0.002", "MARKET": "spot"}, ["TAKE_PROFIT_PCT=0.002"]),
+    ],
+)
+def test_values_hardly_meant_are_warned_of(tmp_path: Path, env: dict[str, str], told: list[str]) -> None:
+    found = config.warnings(load_settings(env, tmp_path))
+    assert [text.split(" ")[0] for text in found] == told
+
+
+def test_names_that_nothing_reads() -> None:
+    known = {"SUPREME_SEED": "1", "SUPREME_HOME": "/x", "SUPREME_DATA_DIR": "/x", "SEED": "1", "UNRELATED": "y"}
+    assert config.unknown_names(known) == []
+    assert config.unknown_names({"SUPREME_HOM": "x"})[0].endswith("did you mean SUPREME_HOME?")
+    assert config.unknown_names({"SUPREME_ZZZZZZ": "x"})[0].endswith("has no effect")
+
+
 def test_every_default_is_allowed_and_every_kind_refuses_something() -> None:
     for key in KEYS:
         key.kind.parse(key.default)

@@ -1,4 +1,4 @@
-"""Who may import whom: DESIGN's table of floors, and what the pure rooms may not touch."""
+"""Who may import whom: the table of floors, and what the pure rooms may not touch."""
 
 from __future__ import annotations
 

@@ -123,6 +123,7 @@ class Application:
         await self._prepare()
         await self._serve()
         self.report.print_banner()
+        _log(f"start: {self.report.headline()}")
         await feeds.start(self.master.on_event if self._downtime is None else self._on_first_events)
         self._start_timers()
         self.is_flowing = True
@@ -277,6 +278,7 @@ class Application:
             raise master.failure
         text = self.report.summary()
         self.console.line(text)
+        _log(f"end: {self.report.end_reason()}")
         try:
             save_report(self.session.dir, SUMMARY, self.report.status(), text)
         except OSError as error:
@@ -374,6 +376,12 @@ class Application:
 
     def _on_shutdown(self, effect: Shutdown) -> None:
         self.master.on_shutdown(effect)
+
+
+def _log(text: str) -> None:
+    from loguru import logger
+
+    logger.info("{}", text)
 
 
 def _log_warning(text: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from supreme_system_v5 import env_file, pure_import
+from supreme_system_v5 import __version__, env_file, pure_import
 from supreme_system_v5.verbs import BY_NAME, LATER, MAKE_ONLY, Verb
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+OWN_WORDS = {"check-config", "validate", "troubleshoot", "emergency-stop", "help"}  # on a broken configuration
 WHEEL_HOME = "~/.supreme"  # where an installed package without a clone keeps .env, state/ and run_artifacts/
 
 
@@ -50,6 +51,9 @@ def main(argv: Sequence[str], root: Path | None = None) -> int:
 
 
 def _command(argv: list[str], env: Mapping[str, str], root: Path) -> int:
+    if argv[:1] == ["--version"]:
+        sys.stdout.write(f"{__version__}\n")
+        return 0
     if not argv or argv[0] in {"-h", "--help"}:
         argv = ["help"]
     name = next((word for word in argv if not word.startswith("-")), "")
@@ -110,26 +114,37 @@ def _settings(verb: Verb, args: argparse.Namespace, env: Mapping[str, str], root
         path = env_file.find(env, root)
         if env_file.create(path, root / env_file.PROFILE_NAME, config.render_profile()):
             sys.stderr.write(f"created {path} from {env_file.PROFILE_NAME}\n")
+    for warning in config.unknown_names(env):
+        sys.stderr.write(f"warning: {warning}\n")
     try:
         return config.load_settings(env, root)
     except ConfigError as error:
         if not verb.is_lenient:
             raise
         args.config_error = str(error)
+        if verb.name not in OWN_WORDS:
+            first = error.message.partition("\n")[0]
+            sys.stderr.write(f"note: the configuration is broken, the defaults are used: {first}\n")
         return config.default_settings(env, root)
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < 1e9:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"DURATION: must be seconds above 0, not {text}")
     return value
 
 
 def _port(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
     if not 0 <= value <= 65_535:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"PORT: must be a whole number from 0 to 65535, not {text}")
     return value
 
 

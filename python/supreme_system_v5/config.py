@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,22 @@ from supreme_system_v5.config_keys import HOME_KEY, KEYS, KEYS_BY_NAME, Key, Set
 from supreme_system_v5.config_values import masked_url
 from supreme_system_v5.core.domain.errors import ConfigError
 
-__all__ = ["KEYS", "Settings", "default_settings", "load_settings", "render_profile", "rows"]
+__all__ = [
+    "KEYS",
+    "Settings",
+    "default_settings",
+    "given_rows",
+    "load_settings",
+    "render_profile",
+    "rows",
+    "unknown_names",
+    "warnings",
+]
+
+# Read by the build and the tests, not by the daemon.
+TOOL_NAMES = frozenset({"SUPREME_BUILD", "SUPREME_DATA_DIR", "SUPREME_EXPECT_CORE", "SUPREME_LONG"})
+STOP_PCT_USUAL_MAX = 0.1
+ROUND_TRIP_FEES = {"usdm": 0.001, "spot": 0.002}  # two taker fills, as a fraction of the notional
 
 
 def load_settings(env: Mapping[str, str], root: Path) -> Settings:
@@ -57,6 +73,40 @@ def rows(settings: Settings) -> list[dict[str, str]]:
             value = str(settings.home)
         table.append({"key": key.name, "value": value, "origin": settings.origins[key.name], "about": key.about})
     return table
+
+
+def given_rows(env: Mapping[str, str], settings: Settings) -> list[dict[str, str]]:
+    """The same for a broken configuration: what was given for each key, usable or not."""
+    found = env_file.read(settings.env_file)
+    given = {key.name: _text_of(key, env, found) for key in KEYS}
+    texts = {name: text for name, (text, _) in given.items()}
+    origins = {name: origin for name, (_, origin) in given.items()}
+    return rows(dataclasses.replace(settings, texts=texts, origins=origins))
+
+
+def warnings(settings: Settings) -> list[str]:
+    """Values that are allowed and probably not meant."""
+    found = []
+    stop, target = settings.stop_loss_pct, settings.take_profit_pct
+    if settings.stop_mode == "pct" and stop > STOP_PCT_USUAL_MAX:
+        found.append(f"STOP_LOSS_PCT={stop:g} is a stop {100 * stop:g} % away (a fraction: 0.01 = 1 %)")
+    fees = ROUND_TRIP_FEES[settings.market]
+    if target <= fees:
+        loses = f"not more than the {100 * fees:g} % that both fills cost on {settings.market}"
+        found.append(f"TAKE_PROFIT_PCT={target:g} is a target {100 * target:g} % away: {loses}")
+    return found
+
+
+def unknown_names(env: Mapping[str, str]) -> list[str]:
+    """One sentence for each SUPREME_* of the environment that nothing reads."""
+    known = [key.environment_names[0] for key in KEYS]
+    found = []
+    for name in sorted(env):
+        if name.startswith("SUPREME_") and name not in TOOL_NAMES and name not in known:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+            meant = f"; did you mean {close[0]}?" if close else ""
+            found.append(f"the environment's {name} is no key and has no effect{meant}")
+    return found
 
 
 def render_profile() -> str:

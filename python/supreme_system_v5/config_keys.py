@@ -57,19 +57,27 @@ class Settings:
     scalping_interval_min: float = _key("30", k.positive(86_400), "shortest scalping interval, s", True)
     scalping_interval_max: float = _key("60", k.positive(86_400), "longest scalping interval, s", True)
     scalping_confirm_bars: int = _key("10", k.integer(0, 1_000), "bars an RSI extreme is remembered; 0 = literal")
-    min_price_change_pct: float = _key("0.002", k.positive(1), "price move that passes the gate", True)
+    min_price_change_pct: float = _key(
+        "0.002", k.positive(1), "price move that passes the gate (a fraction: 0.01 = 1 %)", True
+    )
     volume_threshold: float = _key("1.5", k.positive(1_000), "times the mean volume of 20 trades", True)
     gate_target_skip: float = _key("0.70", k.number(0, 0.99, empty=0.0), "held skip ratio; empty = literal rule")
     stale_after_seconds: float = _key("5", k.positive(3_600), "a silent stream blocks entries after this")
     # --- risk
-    position_size_pct: float = _key("0.02", k.positive(1), "largest share of equity in a position", True)
+    position_size_pct: float = _key(
+        "0.02", k.positive(1), "largest share of equity in a position (a fraction: 0.01 = 1 %)", True
+    )
     stop_mode: str = _key("pct", k.choice("pct", "atr"), "stop distance by STOP_LOSS_PCT or by ATR_STOP_MULT")
-    stop_loss_pct: float = _key("0.01", k.positive(0.9), "stop distance", True)
+    stop_loss_pct: float = _key("0.01", k.positive(0.9), "stop distance (a fraction: 0.01 = 1 %)", True)
     atr_stop_mult: float = _key("2", k.positive(100), "stop distance in ATR")
-    take_profit_pct: float = _key("0.02", k.positive(0.9), "target distance", True)
+    take_profit_pct: float = _key("0.02", k.positive(0.9), "target distance (a fraction: 0.01 = 1 %)", True)
     position_timeout_minutes: float = _key("15", k.positive(10_080), "a position is closed after this")
-    max_daily_drawdown_pct: float = _key("0.05", k.positive(1), "day's loss that ends the day", True)
-    max_exposure_pct: float = _key("0.10", k.positive(1), "largest share of equity at risk at once", True)
+    max_daily_drawdown_pct: float = _key(
+        "0.05", k.positive(1), "day's loss that ends the day (a fraction: 0.01 = 1 %)", True
+    )
+    max_exposure_pct: float = _key(
+        "0.10", k.positive(1), "largest share of equity at risk at once (a fraction: 0.01 = 1 %)", True
+    )
     max_order_notional: Decimal = _key("1000", k.money("1", "1000000000"), "largest order, quote units")
     max_orders_per_minute: int = _key("10", k.integer(1, 10_000), "orders a minute")
     max_spread_bps: float = _key("10", k.positive(10_000), "widest spread for an entry")
@@ -85,7 +93,7 @@ class Settings:
     log_level: str = _key(
         "WARNING",
         k.choice("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"),
-        "what the log holds",
+        "what stderr shows; the log file holds at least INFO",
         True,
     )
     log_to_file: bool = _key("true", k.boolean(), "log into the session's folder", True)

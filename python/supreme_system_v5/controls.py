@@ -26,7 +26,6 @@ class Controls:
     def __init__(self, application: Application) -> None:
         self.app = application
         self.reason = "stop requested"
-        self.is_late = False  # the engine was not done in time
         self._interrupts = 0
         self._start: asyncio.Task[Any] | None = None
         self._is_start_ended = False
@@ -69,7 +68,6 @@ class Controls:
 
     def _on_late(self) -> None:
         if not self.app.master.is_finished.is_set():
-            self.is_late = True
             self.app.master.is_finished.set()
 
     async def answer(self, command: str, args: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A restart with an open position: what happened to it meanwhile, found out before any entry (SPEC 8).
+"""A restart with an open position: what happened to it meanwhile, found out before any entry.
 
 First the downtime itself, from REST. Between its last trade and the first one of the stream there is still a moment
 nobody has looked at; it is closed by trade id when that first trade arrives, and only then does the stop rest again.

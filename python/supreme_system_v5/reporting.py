@@ -59,9 +59,27 @@ class Reporter:
         status = self.status()
         return {key: status[key] for key in ("state", "session", "source", "source_class", "no_trade_reason")}
 
+    def headline(self) -> str:
+        """One line for the log: what runs, on what."""
+        app = self.app
+        parameters = app.trading.parameters
+        tried = "; ".join(app.market.choice.failures) or "none failed"
+        return (
+            f"{__version__} {build_info.core()} core, pid {os.getpid()}, {parameters.mode} {parameters.market}"
+            f" {parameters.symbol}, account {parameters.account}, source {app.market.choice.source}"
+            f"{' SIMULATED' if app.market.is_simulated else ''} (tried: {tried})"
+        )
+
+    def end_reason(self) -> str:
+        """Why the session ended: the engine's own reason where it was not asked to (memory limit, journal fault)."""
+        shutdown = self.app.master.shutdown
+        if shutdown is not None and shutdown.exit_code in (2, 3):
+            return shutdown.reason
+        return self.app.controls.reason
+
     def summary(self) -> str:
         """What the session did, for its end."""
-        return view.summary(self.status(), self.app.controls.reason, str(self.app.session.dir))
+        return view.summary(self.status(), self.end_reason(), str(self.app.session.dir))
 
     def left_open(self) -> str:
         """One line about the position that a session without an orderly end leaves; "" when flat."""
@@ -99,12 +117,13 @@ class Reporter:
         notes = list(self.notes)
         if self.app.is_demo:
             notes.append("demo: a scripted market with short bars, made to show whole trades; it proves nothing")
+            notes.append(f"market time runs {settings.sim_speed:g} times as fast; times shown are market time")
         self.app.console.line(
             view.banner(
                 {
                     "version": __version__,
                     "session": self.app.session.id,
-                    "mode": settings.execution_mode,
+                    "mode": self.app.trading.parameters.mode,
                     "market": settings.market,
                     "symbol": settings.symbols[0],
                     "source": self.app.market.choice.source,

@@ -82,6 +82,13 @@ def test_nothing_measured_is_no_success(tmp_path: Path) -> None:
     assert missed(measured(), tmp_path, samples=2000) == ["latency samples"]
 
 
+def test_too_few_samples_say_what_to_do() -> None:
+    assert bench_light.too_few(measured(), 60.0, 1400) == ""
+    assert bench_light.too_few(measured(), 60.0, 2000).startswith("too few samples: 1,400 of 2,000 in ")
+    assert bench_light.too_few(measured(), 60.0, 2000).endswith("; DURATION=900 is the default")
+    assert bench_light.too_few(measured(), 900.0, 2000).endswith("; give more DURATION")
+
+
 def test_cpu_is_judged_by_the_market_and_its_speed(tmp_path: Path) -> None:
     assert missed(measured(cpu_percent=3.5), tmp_path, MARKET="spot") == ["CPU average"]
     assert missed(measured(cpu_percent=40.0), tmp_path, SIM_SPEED="20") == []

@@ -1,4 +1,4 @@
-"""emergency-stop with the daemon healthy, hung, dead, never started, and with an unreadable journal (SPEC 9)."""
+"""emergency-stop with the daemon healthy, hung, dead, never started, and with an unreadable journal."""
 
 from __future__ import annotations
 

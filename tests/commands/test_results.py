@@ -11,6 +11,7 @@ import pytest
 from supreme_system_v5.adapters.monitoring.report import BENCH_LIGHT, SUMMARY, reports_in, save_report, session_dirs
 from supreme_system_v5.adapters.monitoring.view import summary
 from supreme_system_v5.adapters.storage.home import Home
+from supreme_system_v5.adapters.storage.lock import HomeLock
 from supreme_system_v5.commands import results
 from tests.adapters.monitoring.sample import sample_status
 from tests.commands.fake_daemon import arguments, settings_for
@@ -51,6 +52,29 @@ def test_a_named_session_shows_all_its_reports(tmp_path: Path, capsys: pytest.Ca
     assert shown.index("the bench") < shown.index("the summary")
     assert "bench-light.html" in shown
     assert "another" not in shown
+
+
+def test_a_newer_session_without_a_report_is_told_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_report(session(tmp_path, 1), SUMMARY, {}, "the older one")
+    newest = session(tmp_path, 2).name
+    assert results.main(settings_for(tmp_path), arguments()) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"session {newest} ended without a summary (killed); the report before it:")
+    assert "the older one" in shown
+    home = Home(tmp_path)
+    home.create()
+    lock = HomeLock(home.lock_path)
+    lock.acquire(newest)
+    try:
+        assert results.main(settings_for(tmp_path), arguments()) == 0
+        assert capsys.readouterr().out.startswith(f"session {newest} is running; the report before it:")
+        assert results.main(settings_for(tmp_path), arguments(json=True)) == 0
+        assert json.loads(capsys.readouterr().out)["unfinished"] == f"session {newest} is running"
+    finally:
+        lock.release()
+    (home.artifacts_dir / newest / "exchange.out").touch()
+    assert results.main(settings_for(tmp_path), arguments(session=newest)) == 1
+    assert "is a bench that still measures, or was killed" in capsys.readouterr().out
 
 
 def test_none_is_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from supreme_system_v5.adapters.journal.reader import JournalReader
 from supreme_system_v5.adapters.storage import halt
 from supreme_system_v5.adapters.storage.home import Home
 from supreme_system_v5.commands import status
+from supreme_system_v5.commands.trades import open_words
 from tests.adapters.monitoring.sample import sample_status
 from tests.commands.fake_daemon import arguments, daemon, settings_for
+from tests.commands.homes import leave_position
 
 
 def test_page_and_json_of_a_running_daemon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,6 +68,16 @@ def test_an_unreadable_journal_does_not_hide_the_answer(tmp_path: Path, capsys: 
     home.journal_path.write_bytes(b"not a database" * 100)
     assert status.main(settings_for(tmp_path), arguments()) == 3
     assert "LEFT OPEN  not known" in capsys.readouterr().out
+
+
+def test_a_position_left_open_is_told_with_side_and_stop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leave_position(Home(tmp_path))
+    assert status.main(settings_for(tmp_path), arguments()) == 3
+    shown = next(line for line in capsys.readouterr().out.splitlines() if "LEFT OPEN" in line)
+    with JournalReader(Home(tmp_path).journal_path) as reader:
+        assert shown == f"  LEFT OPEN  {open_words(reader.open_positions()[0])}"
+    assert ": LONG " in shown or ": SHORT " in shown
+    assert ", stop " in shown
 
 
 def test_a_daemon_that_hangs_is_not_called_absent(

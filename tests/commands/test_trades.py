@@ -41,7 +41,7 @@ def test_the_table_shows_results_marks_totals_and_what_is_open(
     assert lines[0].split()[:3] == ["closed", "UTC", "account"]
     assert len({len(line) for line in lines[1:3]}) == 1, "columns are aligned"
     assert "SIMULATED" in lines[1] and "0.7995" in lines[1] and "2010.00" in lines[1]
-    assert lines[3] == "paper usdm ETH-USDT SIMULATED: the last 2 of 3 trade(s), net 1.60"
+    assert lines[3] == "paper usdm ETH-USDT SIMULATED: the last 2 of 3 trades, net 1.60"
     assert lines[4] == "OPEN paper usdm ETH-USDT: LONG 0.1 at 2000.00, stop 1980.00"
 
 

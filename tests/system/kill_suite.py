@@ -222,7 +222,7 @@ class Suite:
         self.outcomes[f"{kind} filled while down"] += 1
 
     def _expected_exit(self, before: Books, books: Books) -> tuple[str, int, int] | None:
-        """What SPEC 8 says, from the exchange's own trades: kind, time ms, price before slippage."""
+        """What the restart must have booked, from the exchange's own trades: kind, time ms, price before slippage."""
         position = before.position
         side = position["side"]
         from_ms = before.last_time_ns // 1_000_000

@@ -1,4 +1,4 @@
-"""emergency-stop and the real daemon: healthy, hung, dead, never started, with a journal nobody can read (SPEC 9)."""
+"""emergency-stop and the real daemon: healthy, hung, dead, never started, with a journal nobody can read."""
 
 from __future__ import annotations
 

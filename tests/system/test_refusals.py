@@ -1,4 +1,4 @@
-"""SPEC 11 for what is not a frame: each bad input is one clear sentence with its remedy, and a non-zero exit."""
+"""Bad input that is not a frame: each is one clear sentence with its remedy, and a non-zero exit."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import time
 from typing import Any, Final, NamedTuple
 
 from supreme_system_v5.adapters.monitoring.report import BENCH_LIGHT, save_report
-from supreme_system_v5.adapters.monitoring.text import duration, number, pick, table
+from supreme_system_v5.adapters.monitoring.text import duration, number, pick, plural, table
 from supreme_system_v5.adapters.storage.home import Home
 from supreme_system_v5.commands import bench_page, measuring
 from supreme_system_v5.commands.measuring import MeasureError, Processes
@@ -66,7 +66,7 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
         "rows": [row._asdict() for row in rows],
         **found,
     }
-    text = render(rows, found, missed)
+    text = "\n".join(filter(None, [render(rows, found, missed), too_few(found, seconds, int(args.samples))]))
     page = session.dir / f"{BENCH_LIGHT}.html"
     page.write_text(bench_page.render(document, rows), encoding="utf-8")
     path = save_report(session.dir, BENCH_LIGHT, document, text)
@@ -198,10 +198,19 @@ def render(rows: list[Row], found: dict[str, Any], missed: list[str]) -> str:
     return "\n".join([*lines, "", f"missed: {', '.join(missed)}" if missed else "every target is met"])
 
 
+def too_few(found: dict[str, Any], seconds: float, samples: int) -> str:
+    """What to do when there are fewer latency samples than asked; "" when there are enough."""
+    count = int(number(found["latency_ms"].get("count")))
+    if count >= samples:
+        return ""
+    remedy = f"DURATION={DURATION_SECONDS:.0f} is the default" if seconds < DURATION_SECONDS else "give more DURATION"
+    return f"too few samples: {count:,} of {samples:,} in {duration(seconds)}; {remedy}"
+
+
 def _progress(elapsed: float, seconds: float, status: dict[str, Any]) -> None:
     """A bar on a terminal, a line a minute elsewhere."""
     count = int(number(pick(status, "latency_ms", "count")))
-    text = f"{duration(elapsed)} of {duration(seconds)}, {count:,} samples"
+    text = f"{duration(elapsed)} of {duration(seconds)}, {plural(count, 'sample')}"
     if sys.stderr.isatty():
         filled = round(30 * min(1.0, elapsed / max(seconds, 1e-9)))
         sys.stderr.write(f"\r\x1b[K[{'#' * filled}{'.' * (30 - filled)}] {text}" + ("\n" if elapsed >= seconds else ""))

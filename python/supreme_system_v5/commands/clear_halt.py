@@ -31,7 +31,7 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
         return 0
     owner = read_owner(home.lock_path)
     if owner is not None and owner.is_alive:
-        complain(f"refused: the daemon (pid {owner.pid}) still runs\n  end it with: python main.py emergency-stop")
+        complain(f"refused: the daemon (pid {owner.pid}) still runs\n  end it with: make emergency-stop")
         return 1
     fault = _journal_fault(home)
     if fault is not None:

@@ -43,7 +43,7 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
         if open_positions:
             for position in open_positions:
                 complain(f"refused: {plain_e8(position.quantity_e8)} open in {position.key.label}")
-            complain("  let the daemon close it (ON_STOP=close), or: python main.py emergency-stop")
+            complain("  let the daemon close it (ON_STOP=close), or: make emergency-stop")
             return 1
         backup = _reset(home)
     finally:

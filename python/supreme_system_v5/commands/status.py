@@ -86,15 +86,12 @@ def _open_positions(home: Home) -> list[str]:
     if not home.journal_path.is_file():
         return []
     from supreme_system_v5.adapters.journal.reader import JournalReader
+    from supreme_system_v5.commands.trades import open_words
     from supreme_system_v5.core.domain.errors import JournalFault
-    from supreme_system_v5.core.domain.money import format_e8, plain_e8
 
     try:
         with JournalReader(home.journal_path) as reader:
-            return [
-                f"{item.key.label}: {plain_e8(item.quantity_e8)} @ {format_e8(item.entry_price_e8, 2)}"
-                for item in reader.open_positions()
-            ]
+            return [open_words(item) for item in reader.open_positions()]
     except JournalFault as fault:
         return [f"not known: {fault.message}"]
 

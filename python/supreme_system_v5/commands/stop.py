@@ -14,7 +14,7 @@ from supreme_system_v5.commands.tables import complain, say, say_json
 if TYPE_CHECKING:
     from supreme_system_v5.config import Settings
 
-_REMEDY = "end it with: python main.py emergency-stop"
+_REMEDY = "end it with: make emergency-stop"
 
 
 def main(settings: Settings, args: argparse.Namespace) -> int:

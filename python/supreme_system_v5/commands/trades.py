@@ -68,9 +68,10 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
         own = [trade for account, trade in closed if account == key]
         if own:
             shown = f"the last {len(own)} of {count}" if count > len(own) else str(count)
-            say(f"{key.label}: {shown} trade(s), net {format_e8(sum(trade.net_e8 for trade in own), 2)}")
+            net = format_e8(sum(trade.net_e8 for trade in own), 2)
+            say(f"{key.label}: {shown} trade{'' if count == 1 else 's'}, net {net}")
     for position in left_open:
-        say(_open_line(position))
+        say(f"OPEN {open_words(position)}")
     if not closed and not left_open:
         say("no trade yet")
     return 0
@@ -106,11 +107,12 @@ def _row(key: AccountKey, trade: TradeRecord) -> tuple[str, ...]:
     )
 
 
-def _open_line(position: OpenPosition) -> str:
+def open_words(position: OpenPosition) -> str:
+    """An open position in one line: account, side, quantity, entry, stop."""
     stop = position.position.get("stop_trigger_e8", 0)
     stop_text = f", stop {format_e8(stop, 2)}" if isinstance(stop, int) and stop > 0 else ""
     return (
-        f"OPEN {position.key.label}: {_side(position.quantity_e8)} {plain_e8(abs(position.quantity_e8))} "
+        f"{position.key.label}: {_side(position.quantity_e8)} {plain_e8(abs(position.quantity_e8))} "
         f"at {format_e8(position.entry_price_e8, 2)}{stop_text}"
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from supreme_system_v5.adapters.control.client import ControlError, ControlTimeoutError, ControlUnavailableError
-from supreme_system_v5.adapters.monitoring.text import to_encoding
+from supreme_system_v5.adapters.monitoring.text import plural, to_encoding
 from supreme_system_v5.adapters.storage import halt, lock
 from supreme_system_v5.adapters.storage.home import Home
 from supreme_system_v5.commands import validate
@@ -105,7 +105,7 @@ def check_journal(settings: Settings) -> Result:
         remedy = fault.remedy or f"keep {path} and restore a backup from {Home(settings.home).backup_dir}"
         return Result("journal", FAIL, fault.message, remedy)
     opened = ", ".join(item.key.label for item in positions) or "none"
-    return Result("journal", OK, f"readable, {len(accounts)} accounts, open positions: {opened}")
+    return Result("journal", OK, f"readable, {plural(len(accounts), 'account')}, open positions: {opened}")
 
 
 def check_network(settings: Settings) -> list[Result]:

@@ -153,7 +153,9 @@ def _port(settings: Settings) -> Result:
         except OSError as error:
             found = f"127.0.0.1:{settings.metrics_port}: {error.strerror}"
             return Result("port", WARN, found, "a daemon is running, or set METRICS_PORT to a free port (0 = any)")
-    return Result("port", OK, f"127.0.0.1:{settings.metrics_port} is free")
+    return Result(
+        "port", OK, f"127.0.0.1:{settings.metrics_port} is free" if settings.metrics_port else "any free port"
+    )
 
 
 def _clock(_settings: Settings) -> Result:

@@ -1,4 +1,4 @@
-"""Engine time: UTC anchored at start, advanced by the monotonic clock, never backwards (SPEC 12).
+"""Engine time: UTC anchored at start, advanced by the monotonic clock, never backwards.
 
 Nothing but this file asks the host for the time. On a simulated exchange the exchange's ``x_time_ns`` is the time.
 """

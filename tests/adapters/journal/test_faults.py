@@ -1,4 +1,4 @@
-"""SPEC 11 for the journal: every broken file, folder and disk gives one sentence, the file, the remedy."""
+"""The journal broken: every broken file, folder and disk gives one sentence, the file, the remedy."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import pytest
 
 from supreme_system_v5.adapters.journal.journal import Journal
 from supreme_system_v5.adapters.journal.reader import JournalReader
+from supreme_system_v5.adapters.journal.reading import read_funding_since
 from supreme_system_v5.core.domain.account import new_ledger
 from supreme_system_v5.core.domain.effects import (
     Announce,
@@ -94,9 +95,10 @@ def test_funding_is_booked_once_per_announced_time(tmp_path: Path) -> None:
     assert journal.commit_sync([later]) == "duplicate"
     stored = journal.load().ledger
     assert stored is not None and stored.funding_e8 == -5
-    with JournalReader(journal.path) as reader:
-        assert reader.funding_since(KEY, START_NS) == -5
-        assert reader.funding_since(KEY, START_NS + 1) == 0
+    db = sqlite3.connect(journal.path)
+    assert read_funding_since(db, KEY.id, START_NS) == -5
+    assert read_funding_since(db, KEY.id, START_NS + 1) == 0
+    db.close()
     journal.close()
 
 

@@ -20,8 +20,8 @@ from supreme_system_v5.adapters.monitoring.metrics import (
 from supreme_system_v5.optimized.latency_histogram import LatencyHistogram
 from tests.adapters.monitoring.sample import flat_status, sample_status
 
-# SPEC 7: name -> (type, labels)
-SPEC = {
+# What is exported: name -> (type, labels)
+METRICS = {
     "strategy_signals_total": ("counter", {"side"}),
     "strategy_latency_seconds": ("histogram", set()),
     "optimized_indicator_latency_seconds": ("histogram", set()),
@@ -71,7 +71,7 @@ def value(families: Mapping[str, Any], name: str, /, **labels: str) -> float:
 
 def test_every_metric_of_the_specification_with_type_labels_and_help() -> None:
     _, families = scrape(flat_status())
-    for name, (kind, labels) in SPEC.items():
+    for name, (kind, labels) in METRICS.items():
         family = families.get(name) or families.get(name.removesuffix("_total"))
         assert family is not None, name
         assert family.type == kind, name
@@ -161,7 +161,7 @@ def test_promtool_accepts_it() -> None:
         pytest.skip("promtool is not installed (package: prometheus)")
     text, _ = scrape(sample_status())
     done = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
-    # Exit 3 is a matter of taste (names fixed by the specification), 1 is a fault of the format.
+    # Exit 3 is a matter of taste (the names are fixed, dashboards use them), 1 is a fault of the format.
     assert done.returncode in (0, 3), done.stderr
 
 

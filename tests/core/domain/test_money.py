@@ -14,11 +14,10 @@ from supreme_system_v5.core.domain.money import (
     divide_half_even,
     divide_up,
     format_e8,
+    funding_amount_e8,
     multiply_e8,
     parse_e8,
     plain_e8,
-    rate_to_e8,
-    to_float,
 )
 
 AMOUNT = st.integers(-(10**24), 10**24)
@@ -86,6 +85,14 @@ def test_product(a: int, b: int) -> None:
     assert multiply_e8(a, b) == round(Fraction(a * b, E8))
 
 
-@given(st.integers(0, E8))
-def test_rates_survive_their_float(rate_e8: int) -> None:
-    assert rate_to_e8(to_float(rate_e8)) == rate_e8
+def test_longs_pay_a_positive_rate_and_shorts_receive_it() -> None:
+    assert funding_amount_e8(2 * E8, 2_000 * E8, 10_000) == -40_000_000  # 2 x 2000 x 0.01 %
+    assert funding_amount_e8(-2 * E8, 2_000 * E8, 10_000) == 40_000_000
+    assert funding_amount_e8(2 * E8, 2_000 * E8, -10_000) == 40_000_000
+    assert funding_amount_e8(0, 2_000 * E8, 10_000) == 0
+
+
+@given(st.integers(-(10**12), 10**12), st.integers(1, 10**14), st.integers(-(10**6), 10**6))
+def test_funding_is_rounded_against_us_by_less_than_a_unit(position: int, mark_e8: int, rate: int) -> None:
+    exact = Fraction(-position * mark_e8 * rate, E8 * E8)
+    assert 0 <= exact - funding_amount_e8(position, mark_e8, rate) < 1

@@ -1,4 +1,4 @@
-"""Every bar rule of SPEC 3, one test each."""
+"""Every rule of the bars, one test each."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def quote(update_id: int, bid: int = 100 * E8, ask: int = 102 * E8, time_ns: int
 
 def test_nothing_is_known_at_first() -> None:
     view = new_view()
-    assert (view.mid_e8(), view.mark_or_mid_e8(), view.quote_ns, view.trade_ns, view.mark_ns) == (0, 0, 0, 0, 0)
+    assert (view.mid_e8(), view.quote_ns, view.trade_ns, view.mark_ns) == (0, 0, 0, 0)
 
 
 def test_quote() -> None:
@@ -56,17 +56,15 @@ def test_trades_move_the_last_price_once_each() -> None:
     assert view.apply(Trade(8, 1, 1, 10, 50 * E8, 1, False)) == APPLIED
     for trade_id in (10, 9):
         assert view.apply(Trade(9, 1, 1, trade_id, 1, 1, False)) == STALE
-    assert (view.last_trade_e8, view.trade_ns, view.mark_or_mid_e8()) == (50 * E8, 8, 50 * E8)
+    assert (view.last_trade_e8, view.trade_ns) == (50 * E8, 8)
 
 
 def test_mark_price() -> None:
     view = new_view()
     view.apply(quote(1))
-    assert view.mark_or_mid_e8() == 101 * E8
     assert view.apply(MarkPrice(8, 2000, 99 * E8, 98 * E8, -5, 777)) == APPLIED
     assert view.apply(MarkPrice(9, 1000, 1, 1, 1, 1)) == STALE
     assert (view.mark_e8, view.funding_rate_e8, view.next_funding_ms, view.mark_ns) == (99 * E8, -5, 777, 8)
-    assert view.mark_or_mid_e8() == 99 * E8
 
 
 def test_depth_goes_to_the_book_and_gaps_are_told() -> None:

@@ -160,7 +160,6 @@ def test_agg_trades() -> None:
 
 def test_times_rates_and_prices() -> None:
     assert rest.parse_server_time(b'{"serverTime":1499827319559}') == 1499827319559
-    assert rest.parse_price_ticker(b'{"symbol":"ETHUSDT","price":"6000.01","time":1}') == 600_001_000_000
     rows = [
         {"symbol": "ETHUSDT", "fundingRate": "-0.0375", "fundingTime": 1570608000000},
         {"symbol": "ETHUSDT", "fundingRate": "0.0001", "fundingTime": 1570636800000, "markPrice": "34287.54619963"},
@@ -200,7 +199,6 @@ PARSERS: list[Callable[[bytes], object]] = [
     rest.parse_server_time,
     lambda text: rest.parse_premium_index(text, NOW_NS),
     rest.parse_funding_rates,
-    rest.parse_price_ticker,
 ]
 
 

@@ -78,7 +78,7 @@ def test_rest_examples(examples: list[Any]) -> None:
                 _parse_object(inner, text, parsed)
             elif isinstance(inner, list) and inner:
                 _parse_list(inner, text, parsed)
-    needed = ("depth", "server_time", "premium_index", "ticker", "klines", "agg_trades", "funding", "exchange_info")
+    needed = ("depth", "server_time", "premium_index", "klines", "agg_trades", "funding", "exchange_info")
     assert all(parsed[kind] > 0 for kind in needed), parsed
 
 
@@ -93,9 +93,6 @@ def _parse_object(value: dict[str, Any], text: bytes, parsed: Counter[str]) -> N
     if {"markPrice", "lastFundingRate"} <= keys:
         rest.parse_premium_index(text, 1)
         parsed["premium_index"] += 1
-    if {"symbol", "price"} == keys - {"time"}:
-        rest.parse_price_ticker(text)
-        parsed["ticker"] += 1
     for listed in value.get("symbols", []) if "exchangeFilters" in keys else []:
         names = {entry.get("filterType") for entry in listed.get("filters", [])}
         if {"PRICE_FILTER", "LOT_SIZE"} <= names and "status" in listed:

@@ -94,7 +94,6 @@ class RecordedMarket(SimMarket):
         self.offset_ns = offset_ns
         self._snapshot = snapshot
         self._has_book = False
-        self._kinds_seen: set[str] = set()
         self._quotes = array("q")
         self._lines = read_lines(self.paths)
         self._ahead: deque[OutFrame | Line | _Group] = deque()

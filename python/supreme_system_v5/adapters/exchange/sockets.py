@@ -58,7 +58,6 @@ class Client:
         self.is_combined = is_combined
         self.connected_ns = now_ns
         self.beaten_ns = 0  # market time of the last heartbeat
-        self.frames_sent = 0
         self.wakeup: Callable[[], None] = lambda: None
         self.next_ping = time.monotonic() + self.ping_seconds
         self.pong_deadline = 0.0
@@ -116,7 +115,6 @@ class Client:
             if name.endswith("@markPrice") and frame.time_ns // NS_PER_MS % _MARK_PERIOD_MS >= 1_000:
                 continue  # every third second
             self._pending.append(self._encode(frame, name))
-            self.frames_sent += 1
 
     def _encode(self, frame: WireFrame, name: str) -> bytes:
         if frame.form == BINARY:

@@ -43,7 +43,7 @@ def interval_name(bar_seconds: int) -> str:
 
 class BinanceApi:
     """One market and symbol. Every method raises VenueError or FrameError; ``sim_time_ns`` > 0 asks the simulated
-    exchange to answer as of then (SPEC 12). Reply times are its X-Time-Ns, 0 on a real venue.
+    exchange to answer as of then. Reply times are its X-Time-Ns, 0 on a real venue.
     """
 
     def __init__(self, market: str, symbol: str, rest_url: str) -> None:

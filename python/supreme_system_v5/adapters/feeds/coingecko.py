@@ -53,13 +53,8 @@ class CoinGeckoPoller:
         self._poll_seconds = poll_seconds
         self._task: asyncio.Task[None] | None = None
         self.is_up = False
-        self.polls = 0
         self.failures = 0
         self.last_error = ""
-
-    @property
-    def is_polling(self) -> bool:
-        return self._task is not None
 
     async def fetch(self, timeout_seconds: float = 0.0) -> FallbackPrice:
         """One price; raises VenueError or FrameError."""
@@ -104,7 +99,6 @@ class CoinGeckoPoller:
                     self._on_state(False)
             else:
                 failures = 0
-                self.polls += 1
                 if not self.is_up:
                     self.is_up = True
                     self._on_state(True)

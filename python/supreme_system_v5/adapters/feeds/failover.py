@@ -125,7 +125,6 @@ class Failover:
         self._on_switch = on_switch
         self._poller = poller
         self.is_away = False
-        self.switches = 0
 
     def begin_away(self, now_ns: int) -> None:
         """Binance was not reachable at start: poll from the beginning."""
@@ -145,7 +144,6 @@ class Failover:
 
     def _go_away(self, now_ns: int) -> None:
         self.is_away = True
-        self.switches += 1
         self._since_ns = now_ns
         self._on_switch(SOURCE_BINANCE, False)
         self._poller.start()

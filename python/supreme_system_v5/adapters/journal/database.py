@@ -109,24 +109,7 @@ def _is_blank(db: sqlite3.Connection) -> bool:
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
     """Open, create if it was never there, and check. Raises JournalFault or ConfigError, nothing else."""
-    db: sqlite3.Connection | None = None
-    try:
-        _refuse_lost_file(path)
-        db = connect(path, is_writer=True)
-        if _is_blank(db):
-            _create(db, path)
-        check(db, path)
-        # Being able to write is part of being open: a full disk or a read-only file must show now.
-        db.execute("BEGIN IMMEDIATE")
-        db.execute("INSERT OR REPLACE INTO meta VALUES ('opened_ns', ?)", (str(time.time_ns()),))
-        db.execute("COMMIT")
-        return db
-    except (sqlite3.Error, OSError) as error:
-        _abandon(db)
-        raise fault_from(error, path, "open") from None
-    except BaseException:
-        _abandon(db)
-        raise
+    return _open(path, is_writer=True)
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -134,14 +117,27 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     if not path.exists() or path.stat().st_size == 0:
         _refuse_lost_file(path)
         raise JournalFault(f"there is no journal at {path}", "nothing was ever traded in this home; start with: run")
+    return _open(path, is_writer=False)
+
+
+def _open(path: Path, is_writer: bool) -> sqlite3.Connection:
     db: sqlite3.Connection | None = None
     try:
-        db = connect(path, is_writer=False)
+        if is_writer:
+            _refuse_lost_file(path)
+        db = connect(path, is_writer=is_writer)
+        if is_writer and _is_blank(db):
+            _create(db, path)
         check(db, path)
+        if is_writer:
+            # Being able to write is part of being open: a full disk or a read-only file must show now.
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('opened_ns', ?)", (str(time.time_ns()),))
+            db.execute("COMMIT")
         return db
     except (sqlite3.Error, OSError) as error:
         _abandon(db)
-        raise fault_from(error, path, "read") from None
+        raise fault_from(error, path, "open" if is_writer else "read") from None
     except BaseException:
         _abandon(db)
         raise

@@ -80,10 +80,6 @@ class JournalReader:
         """The last closed trades, oldest first."""
         return self._read(lambda: reading.read_trades(self._db, account.id, count_max))
 
-    def funding_since(self, account: AccountKey, time_ns: int) -> int:
-        """Funding received minus paid since an engine time, 1e-8 units."""
-        return self._read(lambda: reading.read_funding_since(self._db, account.id, time_ns))
-
     def counts(self, account: AccountKey) -> dict[str, int]:
         """How many orders, fills, trades and decisions the account has; for summaries."""
 

@@ -1,4 +1,4 @@
-"""The Prometheus metrics of SPEC 7, made at scrape time from the engine's own counters.
+"""The Prometheus metrics, made at scrape time from the engine's own counters.
 
 Nothing on the hot path knows Prometheus: the engine counts in its state, the status dict shows it, and this collector
 reads the dict when somebody scrapes. No default registry, no process or gc collectors.
@@ -17,7 +17,6 @@ from prometheus_client.metrics_core import Metric
 
 from supreme_system_v5.adapters.monitoring.text import number, pick, rejected_frames, rows, table
 
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 NS_PER_SECOND: Final = 1e9
 STRATEGY_LATENCY: Final = "strategy_latency_seconds"
 INDICATOR_LATENCY: Final = "optimized_indicator_latency_seconds"

@@ -1,4 +1,4 @@
-"""Watches the process itself: memory, CPU, event-loop lag; turns them into the two throttle levels (SPEC 6).
+"""Watches the process itself: memory, CPU, event-loop lag; turns them into the two throttle levels.
 
 One timer every 100 ms measures the loop's lag, every tenth call also takes RSS (/proc/self/statm) and CPU time
 (clock). No psutil: it costs 1 MB of the memory that is being watched.

@@ -119,6 +119,11 @@ def count(value: object) -> str:
     return MISSING if found is None else f"{int(found):,}"
 
 
+def plural(amount: int, word: str) -> str:
+    """`1 account`, `2 accounts`."""
+    return f"{amount:,} {word}{'' if amount == 1 else 's'}"
+
+
 def price(value: object, places: int = 2) -> str:
     """A price with thousands separators; 0 means not known."""
     found = decimal(value)

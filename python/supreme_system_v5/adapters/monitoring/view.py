@@ -6,6 +6,8 @@ price, a trade or a result says SIMULATED.
 
 from __future__ import annotations
 
+import calendar
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -174,8 +176,26 @@ def why_no_trade(status: Mapping[str, object]) -> str:
 
 def _why_none(status: Mapping[str, object]) -> str:
     if not any(number(value) for value in table(status, "signals").values()):
-        return "no signal came (20 to 25 a day are usual)"
+        return "no signal met the rule"
     return f"signals {tally(table(status, 'signals'))}, refused {tally(table(status, 'refusals'))}"
+
+
+def _start_and_end(status: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Both in UTC. The session's name has the wall time of the start; ``time_ns`` may be the market's own."""
+    seconds = number(pick(status, "uptime_seconds"))
+    end_s = number(pick(status, "time_ns")) / 1e9
+    try:
+        start_s = float(calendar.timegm(time.strptime(str(pick(status, "session"))[:16], "%Y%m%dT%H%M%SZ")))
+        end_s = start_s + seconds
+    except ValueError:
+        start_s = end_s - seconds
+    if end_s <= 0 or seconds <= 0:
+        return []
+    try:
+        texts = [time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment)) for moment in (start_s, end_s)]
+    except (OverflowError, OSError, ValueError):  # not a time
+        return []
+    return list(zip(("start", "end"), texts, strict=True))
 
 
 def summary(status: Mapping[str, object], reason: str = "", artifacts: str = "", is_color: bool = False) -> str:
@@ -185,6 +205,7 @@ def summary(status: Mapping[str, object], reason: str = "", artifacts: str = "",
     out = ["─" * WIDTH, f"{paint('Session summary', 'bold cyan', is_color)}{mark}"]
     ended = f"{duration(pick(status, 'uptime_seconds'))}{', ended: ' + reason if reason else ''}"
     out.append(_row("ran", ended, is_color))
+    out += [_row(name, text, is_color) for name, text in _start_and_end(status)]
     market = f"{pick(status, 'symbol') or '-'} {pick(status, 'market') or ''}, source {words(pick(status, 'source'))}"
     out.append(_row("market", f"{market}, last price {price(pick(status, 'price'))}", is_color))
     closed = number(pick(status, "trades_session"))
@@ -213,8 +234,9 @@ def summary(status: Mapping[str, object], reason: str = "", artifacts: str = "",
     position = table(status, "position")
     if position:
         kept = (
-            f"{position_words(status)} stays open"
-            f" with its stop at {price(position.get('stop'))}{' (' + SIMULATED + ')' if simulated else ''}"
+            f"{position_words(status)}{' (' + SIMULATED + ')' if simulated else ''}, stop"
+            f" {price(position.get('stop'))}; nothing watches it while the daemon is down: it is checked against the"
+            " market's history at the next start; to close now: make emergency-stop"
         )
         out.append(_row("LEFT OPEN", paint(kept, "bold yellow", is_color), is_color))
     elif status:

@@ -64,7 +64,7 @@ def refuse_if_halted(path: Path) -> None:
         when = time.strftime(" since %Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
     raise HaltedError(
         f"halted{when}: {said.get('reason', 'no reason recorded')}",
-        f"look at what happened, then: python main.py clear-halt (the latch is {path})",
+        f"look at what happened, then: make clear-halt (the latch is {path})",
     )
 
 

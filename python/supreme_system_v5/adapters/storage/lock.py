@@ -123,7 +123,7 @@ class HomeLock:
             who = f"pid {owner.pid}" if owner is not None else "a process that is just starting"
             raise AlreadyRunningError(
                 f"another daemon runs in {self.path.parent.parent} ({who})",
-                "stop it with: python main.py stop; or give this one its own SUPREME_HOME",
+                "stop it with: make stop; or give this one its own SUPREME_HOME",
             ) from None
         except OSError as error:
             os.close(handle)

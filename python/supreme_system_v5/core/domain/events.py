@@ -246,7 +246,7 @@ class ClockFault(Event):
 
 
 class Pressure(Event):
-    """The resource monitor's verdict: the two ladders' steps (SPEC 6). cpu 0..4, memory 0..3."""
+    """The resource monitor's verdict: the two ladders' steps. cpu 0..4, memory 0..3."""
 
     def __init__(self, time_ns: i64, cpu_level: i64, memory_level: i64) -> None:
         self.kind = KIND_PRESSURE

@@ -65,11 +65,8 @@ def multiply_e8(a_e8: int, b_e8: int) -> int:
     return divide_half_even(a_e8 * b_e8, E8)
 
 
-def rate_to_e8(rate: float) -> int:
-    """A configured fraction (0.0005) as an exact 1e-8 rate (50_000)."""
-    return round(rate * E8)
-
-
-def to_float(value_e8: int) -> float:
-    """The nearest float; for indicators, ratios and display only."""
-    return value_e8 / E8
+def funding_amount_e8(position_e8: int, mark_e8: int, rate_e8: int) -> int:
+    """What a signed position receives (negative: pays) at a funding time, rounded against us: - signed quantity x mark
+    x rate. Longs pay a positive rate.
+    """
+    return (-position_e8 * mark_e8 * rate_e8) // (E8 * E8)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Parameters:
-    """Fractions are fractions (0.02 = 2 %), times carry their unit. Defaults are the SPEC's."""
+    """Fractions are fractions (0.02 = 2 %), times carry their unit. Defaults are those of the settings."""
 
     market: str = "usdm"
     symbol: str = "ETH-USDT"

@@ -216,7 +216,8 @@ class Desk:
         prepared = self._prepared
         self._prepared = None
         order.move_to(report.order_state)
-        state.order_states[report.order_state] = state.order_states.get(report.order_state, 0) + 1
+        if not order.is_open:  # each order once, by how it ended
+            state.order_states[report.order_state] = state.order_states.get(report.order_state, 0) + 1
         state.digest.add(
             f"{report.time_ns} report {report.client_order_id} {report.order_state} {report.last_quantity_e8}"
             f" {report.last_price_e8} {report.fee_quote_e8} {report.fee_base_e8}"

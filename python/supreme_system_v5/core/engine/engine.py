@@ -10,7 +10,6 @@ from typing import cast
 from mypy_extensions import i64
 
 from supreme_system_v5.core.domain.effects import Effect
-from supreme_system_v5.core.domain.errors import BooksError
 from supreme_system_v5.core.domain.events import (
     COMMAND_CLOSE_BREAKER,
     COMMAND_EMERGENCY_STOP,
@@ -70,8 +69,6 @@ from supreme_system_v5.core.market.local_book import APPLIED, GAP
 from supreme_system_v5.core.market.view import MarketView
 from supreme_system_v5.core.risk.manager import RiskManager
 from supreme_system_v5.core.strategies.base import Signal, Strategy
-
-DROPPED = -1
 
 
 class Engine:
@@ -327,8 +324,3 @@ class Engine:
             if breaker is not None:
                 breaker.close()
                 self.desk.on_breaker_changed(breaker.name)
-
-    def assert_books(self) -> None:
-        """Raises BooksError when the ledger does not add up."""
-        if self.state.ledger.identity_gap_e8() != 0:
-            raise BooksError("the ledger does not add up", "stop trading and look at the journal")

@@ -9,7 +9,7 @@ from mypy_extensions import i64
 from supreme_system_v5.core.domain.effects import BooksRecord, FundingRecord
 from supreme_system_v5.core.domain.events import FundingPayment
 from supreme_system_v5.core.domain.market import NS_PER_MS, NS_PER_SECOND
-from supreme_system_v5.core.domain.money import E8, format_e8
+from supreme_system_v5.core.domain.money import format_e8, funding_amount_e8
 from supreme_system_v5.core.domain.ports import NEVER_NS
 from supreme_system_v5.core.engine.schedule import TIMER_FUNDING
 from supreme_system_v5.core.engine.state import EngineState
@@ -62,7 +62,7 @@ class FundingBook:
         if state.position is None or state.instrument.is_spot:
             self.last_funding_ms = funding_ms
             return
-        amount_e8 = (-state.ledger.position_e8 * self._mark_e8 * self._rate_e8) // (E8 * E8)
+        amount_e8 = funding_amount_e8(state.ledger.position_e8, self._mark_e8, self._rate_e8)
         self._book(funding_ms, amount_e8, self._rate_e8, self._mark_e8)
 
     def on_payment(self, event: FundingPayment) -> None:

@@ -122,6 +122,7 @@ class EngineState:
         self.is_closing = False  # stopping, and the position must be flat first
         self.is_journal_broken = False
         self.stop_exit_code = 0
+        self.stop_reason = ""
         self.is_shutdown_sent = False
         # Counters a person or a metric wants; all deterministic.
         self.refusals: dict[str, int] = {}

@@ -250,6 +250,7 @@ class Watch:
         state = self.state
         if not state.is_stopping or _GRAVITY.get(exit_code, 0) > _GRAVITY.get(state.stop_exit_code, 0):
             state.stop_exit_code = exit_code
+            state.stop_reason = reason
             state.decide("mode", "stopping", reason)
         state.is_stopping = True
         position = state.position
@@ -268,7 +269,7 @@ class Watch:
         if state.is_closing and state.position is not None:
             return
         state.is_shutdown_sent = True
-        state.emit(Shutdown(state.stop_exit_code, "stopping"))
+        state.emit(Shutdown(state.stop_exit_code, state.stop_reason))
 
     # -- facts -----------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Trades to bars of any length (SPEC 3, Bars).
+"""Trades to bars of any length.
 
 A trade belongs to the bar floor(T / length), T = exchange time. A bar closes on the first trade of a later bar, or by
 the timer 2 s of engine time after its end. A trade for a bar already closed is late: counted, not folded.

@@ -36,7 +36,6 @@ class LocalBook:
         self.book = OrderBook(tick_e8)
         self.is_synced = False
         self.gaps: i64 = 0
-        self.stale: i64 = 0
         self.last_update_id: i64 = -1  # of the book; -1 when it holds nothing
         self._is_usdm: bool = market == USDM
         self._is_first_due = False  # a snapshot is loaded, the next diff must join it
@@ -62,7 +61,6 @@ class LocalBook:
         GAP (too old for the diffs that wait: fetch again).
         """
         if event.last_update_id <= self.last_update_id:
-            self.stale += 1
             return STALE
         was_synced = self.is_synced
         waiting = self._buffer
@@ -84,7 +82,6 @@ class LocalBook:
         last_id = self.last_update_id
         if self._is_first_due:
             if event.final_update_id < last_id or (not self._is_usdm and event.final_update_id == last_id):
-                self.stale += 1
                 return STALE
             if self._is_usdm:
                 joins = event.first_update_id <= last_id or event.previous_final_id == last_id
@@ -92,7 +89,6 @@ class LocalBook:
                 joins = event.first_update_id <= last_id + 1
         else:
             if event.final_update_id <= last_id:
-                self.stale += 1
                 return STALE
             if self._is_usdm:
                 joins = event.previous_final_id == last_id

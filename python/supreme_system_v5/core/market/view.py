@@ -105,13 +105,6 @@ class MarketView:
         """Middle of the quote, rounded down to a unit; 0 when there is none."""
         return (self.bid_e8 + self.ask_e8) // 2 if self.bid_e8 > 0 else 0
 
-    def mark_or_mid_e8(self) -> i64:
-        """The price equity is measured at: mark price, else the middle, else the last trade, else 0."""
-        if self.mark_e8 > 0:
-            return self.mark_e8
-        mid_e8 = self.mid_e8()
-        return mid_e8 if mid_e8 > 0 else self.last_trade_e8
-
     def _on_quote(self, event: Quote) -> int:
         if event.update_id <= self.quote_update_id:
             return STALE

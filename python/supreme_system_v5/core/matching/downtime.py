@@ -1,4 +1,4 @@
-"""What happened to a position while nobody was watching: SPEC 8's restart, from klines or aggTrades of the downtime.
+"""What happened to a position while nobody was watching, at a restart: from klines or aggTrades of the downtime.
 
 Only what the data shows is booked, always on the careful side:
 
@@ -16,13 +16,12 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from supreme_system_v5.core.domain.events import Event, ExecutionReport, Trade
+from supreme_system_v5.core.domain.events import Event, ExecutionReport, FundingPayment, Trade
 from supreme_system_v5.core.domain.instrument import Instrument
 from supreme_system_v5.core.domain.market import NS_PER_MS, Bar
-from supreme_system_v5.core.domain.money import divide_up
+from supreme_system_v5.core.domain.money import divide_up, funding_amount_e8
 from supreme_system_v5.core.domain.order import BUY, CANCELED, FILLED
 from supreme_system_v5.core.matching.fees import fill_fee
-from supreme_system_v5.core.matching.funding import funding_payment
 
 _BPS: Final = 10_000
 
@@ -167,10 +166,9 @@ def _settle(position: DownPosition, done: _Exit, funding: list[FundingRate], ter
     signed_e8 = int(position.side) * position.quantity_e8
     for rate in sorted(funding, key=_funding_time_ms):
         due_ns = rate.funding_time_ms * NS_PER_MS
-        if terms.from_ns < due_ns <= done.time_ns:
-            payment = funding_payment(due_ns, rate.funding_time_ms, signed_e8, rate.mark_e8, rate.rate_e8)
-            if payment is not None:
-                events.append(payment)
+        if terms.from_ns < due_ns <= done.time_ns and rate.mark_e8 > 0 and signed_e8 != 0:
+            amount_e8 = funding_amount_e8(signed_e8, rate.mark_e8, rate.rate_e8)
+            events.append(FundingPayment(due_ns, rate.funding_time_ms, amount_e8, rate.rate_e8, rate.mark_e8))
     if done.kind == _OPEN:
         return events
     events.extend(_closing_reports(position, done, terms))

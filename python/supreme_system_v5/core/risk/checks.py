@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from mypy_extensions import i64
 
 from supreme_system_v5.core.domain.parameters import Parameters
@@ -114,17 +112,6 @@ class OrderRateCheck(Check):
 
     def refusal(self, facts: EntryFacts) -> str:
         return "order_rate" if facts.orders_last_minute >= self.parameters.max_orders_per_minute else ""
-
-
-CHECK_NAMES: Final = (
-    "StateCheck",
-    "ExposureCheck",
-    "DayCheck",
-    "PressureCheck",
-    "StalenessCheck",
-    "SpreadCheck",
-    "OrderRateCheck",
-)
 
 
 def entry_checks(parameters: Parameters) -> list[Check]:

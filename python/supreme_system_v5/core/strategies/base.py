@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from mypy_extensions import i64, mypyc_attr
 
 from supreme_system_v5.core.domain.order import BUY
@@ -20,9 +18,6 @@ class Signal:
 
     def name(self) -> str:
         return "long" if self.side == BUY else "short"
-
-
-NO_SIGNAL: Final[Signal | None] = None
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

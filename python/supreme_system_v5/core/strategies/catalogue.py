@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from supreme_system_v5.core.domain.parameters import Parameters
 from supreme_system_v5.core.strategies.base import Strategy
 from supreme_system_v5.core.strategies.scalping import ScalpingStrategy
 
-STRATEGY_NAMES = ("scalping",)
+
+def _scalping(parameters: Parameters) -> Strategy:
+    return ScalpingStrategy(parameters.scalping_confirm_bars)
+
+
+_FACTORIES: Final[dict[str, Callable[[Parameters], Strategy]]] = {
+    "scalping": _scalping,
+}
+STRATEGY_NAMES: Final = tuple(_FACTORIES)
 
 
 def make_strategy(parameters: Parameters) -> Strategy:
     """Raises ValueError for a name that is not in STRATEGY_NAMES."""
-    if parameters.strategy == "scalping":
-        return ScalpingStrategy(parameters.scalping_confirm_bars)
-    raise ValueError(f"no strategy {parameters.strategy!r}; there are: {', '.join(STRATEGY_NAMES)}")
+    factory = _FACTORIES.get(parameters.strategy)
+    if factory is None:
+        raise ValueError(f"no strategy {parameters.strategy!r}; there are: {', '.join(STRATEGY_NAMES)}")
+    return factory(parameters)

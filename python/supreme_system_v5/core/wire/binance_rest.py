@@ -101,10 +101,6 @@ class _FundingRate(Struct):
     mark: str = field(name="markPrice", default="")  # missing in old entries
 
 
-class _PriceTicker(Struct):
-    price: str
-
-
 class _ErrorBody(Struct):
     code: int = 0
     message: str = field(name="msg", default="")
@@ -119,7 +115,6 @@ _AGG_TRADES: Final = msgspec.json.Decoder(list[_AggTrade])
 _SERVER_TIME: Final = msgspec.json.Decoder(_ServerTime)
 _PREMIUM_INDEX: Final = msgspec.json.Decoder(_PremiumIndex)
 _FUNDING_RATES: Final = msgspec.json.Decoder(list[_FundingRate])
-_PRICE_TICKER: Final = msgspec.json.Decoder(_PriceTicker)
 _ERROR: Final = msgspec.json.Decoder(_ErrorBody)
 
 
@@ -263,11 +258,6 @@ def parse_premium_index(body: bytes, time_ns: int) -> MarkPrice:
 def parse_funding_rates(body: bytes) -> list[tuple[int, int, int]]:
     """Past fundings: (time in ms, signed rate in 1e-8, mark price in 1e-8 or 0 where the venue kept none)."""
     return [(row.time_ms, rate_e8(row.rate), optional_e8(row.mark)) for row in _decode(_FUNDING_RATES, body)]
-
-
-def parse_price_ticker(body: bytes) -> int:
-    """The last price of one symbol in 1e-8 units."""
-    return price_e8(_decode(_PRICE_TICKER, body).price)
 
 
 def parse_error(status: int, body: bytes, retry_after: str | None = None) -> VenueError:
