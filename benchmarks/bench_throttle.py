@@ -2,8 +2,8 @@
 
     python benchmarks/bench_throttle.py [--only hog|cpu|memory] [--json FILE]
 
-- hog: four busy loops on the daemon's own core for a few seconds, LOOP_LAG_MS_MAX low: the CPU ladder goes up by the
-  loop's lag, and back after they end.
+- hog: four busy loops on the daemon's own core for a few seconds, with more weight than the daemon (nice), and
+  LOOP_LAG_MS_MAX low: the CPU ladder goes up by the loop's lag, and back after they end.
 - cpu: MAX_CPU_PERCENT far below what a market at 20x needs: up all four steps to reduce-only; then the market stands
   still and it comes back.
 - memory: MAX_RAM_MB below what the daemon has: shed, no entries, orderly shutdown (exit 3) with the position kept; the
@@ -36,7 +36,7 @@ from supreme_system_v5.commands.measuring import MeasureError, Processes
 
 HOG_SECONDS = 20.0
 HOGS = 4
-HOG_NICE = 0
+DAEMON_NICE = 10  # a fair scheduler gives the daemon its few percent at once; beside heavier neighbours it must wait
 LAG_MS_MAX = 10.0
 CPU_PERCENT = 2.0
 RAM_MB = 40
@@ -114,7 +114,8 @@ def hog(watched: Watched) -> dict[str, Any]:
     watched.wait("cpu", POSITION_SECONDS, watched.has_position)
     core = max(os.sched_getaffinity(0))
     os.sched_setaffinity(watched.daemon.pid, {core})
-    code = f"import os\nos.sched_setaffinity(0, {{{core}}})\nos.nice({HOG_NICE})\nwhile True: pass"
+    os.setpriority(os.PRIO_PROCESS, watched.daemon.pid, DAEMON_NICE)
+    code = f"import os\nos.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
     began = time.monotonic()
     hogs = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(HOGS)]
     try:
