@@ -247,7 +247,8 @@ class Suite:
         assert code == 0, daemon.said()
         books = self.read()
         assert books is not None and not books.position and books.ledger["position_e8"] == 0, "not flat at the end"
-        assert not [order for order in books.orders.values() if order["state"] not in independent.FINAL]
+        open_orders = [order for order in books.orders.values() if order["state"] not in independent.FINAL]
+        assert not open_orders, f"orders still open after an orderly stop: {open_orders}\nit said:\n{daemon.said()}"
         self._check_ids(books)
         return books
 

@@ -87,6 +87,7 @@ def test_the_books_add_up_after_every_fill(market: str, plan: list[tuple[int, in
     assert base_e8 == ledger.position_e8 + ledger.dust_e8
     assert cash_e8 == ledger.wallet_e8 - ledger.cost_e8 - ledger.dust_cost_e8
     assert rig.engine.state.position is None
+    assert not [order for order in rig.engine.state.orders.values() if order.is_open]
     assert sum(trade.net_e8 for trade in rig.trades) == ledger.wallet_e8 - ledger.initial_e8
 
 

@@ -212,6 +212,21 @@ def test_memory_pressure_refuses_then_shuts_down_with_3() -> None:
     assert [e.exit_code for e in rig.effects if isinstance(e, Shutdown)] == [3]
 
 
+def test_a_stop_waits_for_the_answer_of_every_order() -> None:
+    """The stop fills while the closing order is on its way: flat, but that order has no answer yet."""
+    rig = Rig()
+    rig.begin()
+    rig.enter(BUY)
+    rig.command(COMMAND_STOP, "close")  # the market order arrives 50 ms later
+    rig.quote("1900.00", "1900.01")
+    rig.trade("1900.00")
+    assert rig.engine.state.position is None
+    assert not [e for e in rig.effects if isinstance(e, Shutdown)]
+    rig.wait(0.2)
+    assert not [order for order in rig.engine.state.orders.values() if order.is_open]
+    assert [e.exit_code for e in rig.effects if isinstance(e, Shutdown)] == [0]
+
+
 def test_a_stop_request_during_a_flying_entry_ends_flat_when_closing() -> None:
     rig = Rig()
     rig.begin()

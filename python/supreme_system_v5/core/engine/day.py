@@ -92,11 +92,15 @@ class DayBook:
 
     def on_equity_timer(self) -> None:
         state = self.state
-        now_ns = int(state.now_ns)
-        state.schedule.set(TIMER_EQUITY, now_ns + MINUTE_NS)
-        mark_e8 = state.mark_e8()
-        state.emit(EquityRecord(now_ns, state.equity_e8(), state.ledger.wallet_e8, state.ledger.position_e8, mark_e8))
+        state.schedule.set(TIMER_EQUITY, int(state.now_ns) + MINUTE_NS)
+        self.record_equity()
         self.check_loss()
+
+    def record_equity(self) -> None:
+        """Equity as it stands, for the journal: once a minute, and last of all at an orderly stop."""
+        state = self.state
+        equity_e8, ledger = state.equity_e8(), state.ledger
+        state.emit(EquityRecord(int(state.now_ns), equity_e8, ledger.wallet_e8, ledger.position_e8, state.mark_e8()))
 
     def drawdown(self) -> float:
         """Today's loss as a fraction of the day's first equity (0 when there is none)."""

@@ -66,6 +66,14 @@ class Desk:
                 return order
         return None
 
+    def is_awaiting_answer(self) -> bool:
+        """True while any order is open but the stop and target that protect a position."""
+        is_flat = self.state.position is None
+        return any(
+            order.is_open and (is_flat or order.role not in (ROLE_STOP, ROLE_TARGET))
+            for order in self.state.orders.values()
+        )
+
     def orders_last_minute(self) -> int:
         since_ns = int(self.state.now_ns) - 60 * NS_PER_SECOND
         while self._entry_times_ns and self._entry_times_ns[0] <= since_ns:

@@ -25,7 +25,7 @@ from supreme_system_v5.core.domain.market import (
     STREAM_QUOTE,
     STREAM_TRADE,
 )
-from supreme_system_v5.core.domain.order import BUY, ROLE_ENTRY
+from supreme_system_v5.core.domain.order import BUY
 from supreme_system_v5.core.engine.chart import Chart
 from supreme_system_v5.core.engine.day import DayBook
 from supreme_system_v5.core.engine.desk import Desk
@@ -264,11 +264,12 @@ class Watch:
     def finish_stop(self) -> None:
         """Say Shutdown once nothing is left to be waited for."""
         state = self.state
-        if not state.is_stopping or state.is_shutdown_sent or self.desk.working(ROLE_ENTRY) is not None:
+        if not state.is_stopping or state.is_shutdown_sent or self.desk.is_awaiting_answer():
             return
         if state.is_closing and state.position is not None:
             return
         state.is_shutdown_sent = True
+        self.day.record_equity()
         state.emit(Shutdown(state.stop_exit_code, state.stop_reason))
 
     # -- facts -----------------------------------------------------------------------------------------------------
