@@ -105,7 +105,8 @@ def _terminal() -> Iterator[None]:
     import tty
 
     saved = termios.tcgetattr(sys.stdin) if sys.stdin.isatty() else None
-    before = signal.signal(signal.SIGTERM, _terminated)
+    # Both, as a shell that starts us in the background has SIGINT ignored.
+    before = {number: signal.signal(number, _terminated) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         if saved is not None:
             tty.setcbreak(sys.stdin)
@@ -113,7 +114,8 @@ def _terminal() -> Iterator[None]:
         sys.stdout.flush()
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         if saved is not None:
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, saved)
         sys.stdout.write(LEAVE)

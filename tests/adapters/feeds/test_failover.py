@@ -109,7 +109,7 @@ def sources(out: list[Event]) -> list[tuple[str, str]]:
 
 
 async def feed_set(server: StandIn, out: list[Event], source: str = "binance", **changes: object) -> FeedSet:
-    settings = server.settings(stale_after_seconds=0.35, **changes)
+    settings = server.settings(stale_after_seconds=1.0, **changes)
     choice = SourceChoice(source, source == "simulated")
     feeds = FeedSet(settings, "spot", "ETH-USDT", EngineClock(), choice, coingecko_poll_seconds=0.2)
     await feeds.start(out.append)
@@ -127,7 +127,7 @@ def test_coingecko_while_binance_is_silent_and_back() -> None:
             await server.sockets[0].send_str(quote(number))
             await asyncio.sleep(0.25)
         assert sources(out) == [("binance", FEED_UP)]
-        await until(lambda: len([event for event in out if isinstance(event, FallbackPrice)]) >= 2, 4.0)
+        await until(lambda: len([event for event in out if isinstance(event, FallbackPrice)]) >= 2, 10.0)
         assert sources(out) == [("binance", FEED_UP), ("binance", FEED_DOWN), ("coingecko", FEED_UP)]
         price = next(event for event in out if isinstance(event, FallbackPrice))
         assert price.price_e8 == 237_125_000_000 and price.updated_ms == 1_700_000_000_000
