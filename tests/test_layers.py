@@ -22,7 +22,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "core.matching": ("core.market",),
     "core.engine": ("core.market", "core.risk", "core.strategies.base"),
     "adapters.control": (),
-    "adapters.exchange": ("core.wire", "core.matching"),
+    "adapters.exchange": ("core.wire", "core.matching", "core.market"),
     "adapters.execution": ("core.wire", "core.matching"),
     "adapters.feeds": ("core.wire",),
     "adapters.journal": ("core.wire",),

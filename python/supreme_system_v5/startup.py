@@ -189,7 +189,7 @@ async def start_embedded(settings: Settings, profile: str, not_before_ns: int) -
     saved an earlier one; its time never goes back all the same.
     """
     from supreme_system_v5.adapters.exchange import embedded
-    from supreme_system_v5.adapters.exchange.generator import GeneratedMarket
+    from supreme_system_v5.adapters.exchange.market.generator import GeneratedMarket
 
     try:
         if settings.sim_recording or not_before_ns <= time.time_ns():

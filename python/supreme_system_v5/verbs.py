@@ -36,7 +36,7 @@ VERBS: tuple[Verb, ...] = (
         "exchange",
         "run",
         "exchange",
-        "the simulated exchange as its own process",
+        "the simulated exchange alone, for any client (docs/exchange.md)",
         ("port", "duration", "wait"),
         False,
         True,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from supreme_system_v5.adapters.exchange.sim_market import stream_kind
+from supreme_system_v5.adapters.exchange.market.sim_market import stream_kind
 from supreme_system_v5.commands import steady_load
 from supreme_system_v5.commands.steady_exchange import START_NS, SteadyMarket
 from tests.source_tree import ROOT

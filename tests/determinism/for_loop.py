@@ -11,8 +11,8 @@ import heapq
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, TypeVar
 
-from supreme_system_v5.adapters.exchange.server import SIM_REST_LATENCY_MS
-from supreme_system_v5.adapters.exchange.sim_market import NEVER, NS_PER_MS, OutFrame, SimMarket
+from supreme_system_v5.adapters.exchange.market.sim_market import NEVER, NS_PER_MS, OutFrame, SimMarket
+from supreme_system_v5.adapters.exchange.rest.gate import SIM_REST_LATENCY_MS
 from supreme_system_v5.adapters.feeds.binance import LAYOUT
 from supreme_system_v5.adapters.feeds.binance_api import BinanceApi
 from supreme_system_v5.adapters.feeds.merge import TICK_NS, order_of

@@ -10,9 +10,9 @@ from typing import Any
 
 from aiohttp import web
 
-from supreme_system_v5.adapters.exchange.faults import FaultBox
+from supreme_system_v5.adapters.exchange.faults.box import FaultBox
+from supreme_system_v5.adapters.exchange.market.sim_market import SimMarket
 from supreme_system_v5.adapters.exchange.server import ExchangeServer
-from supreme_system_v5.adapters.exchange.sim_market import SimMarket
 from supreme_system_v5.adapters.feeds.failover import SourceChoice
 from supreme_system_v5.adapters.feeds.feed_set import FeedSet
 from supreme_system_v5.core.domain.account import new_ledger
@@ -35,10 +35,11 @@ class OpenExchange(ExchangeServer):
         super().__init__(market, **options)
         self.requests: list[tuple[float, str, int]] = []
 
-    async def _on_rest(self, request: web.Request) -> web.Response:
+    async def _on_request(self, request: web.Request) -> web.StreamResponse:
         asked = time.monotonic()
-        reply = await super()._on_rest(request)
-        self.requests.append((asked, request.path, reply.status))
+        reply = await super()._on_request(request)
+        if request.path.startswith(("/api/", "/fapi/")):
+            self.requests.append((asked, request.path, reply.status))
         return reply
 
 

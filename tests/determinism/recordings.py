@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from supreme_system_v5.adapters.exchange.build import recorded_markets
-from supreme_system_v5.adapters.exchange.sim_market import SimMarket
+from supreme_system_v5.adapters.exchange.market.build import recorded_markets
+from supreme_system_v5.adapters.exchange.market.sim_market import SimMarket
 
 FILES = {
     "usdm": ("usdm_ethusdt_20240808.jsonl.gz",),

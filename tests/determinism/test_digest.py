@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from supreme_system_v5.adapters.exchange.sim_market import OutFrame
+from supreme_system_v5.adapters.exchange.market.sim_market import OutFrame
 from tests.determinism.daemon import settings_of
 from tests.determinism.for_loop import ForLoop
 from tests.determinism.recordings import MARKETS, SECOND, long_test, recording

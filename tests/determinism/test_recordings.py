@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from supreme_system_v5 import build_info
-from supreme_system_v5.adapters.exchange.sim_market import NEVER
+from supreme_system_v5.adapters.exchange.market.sim_market import NEVER
 from tests.determinism.daemon import BUSY, RecordingRun, settings_of
 from tests.determinism.for_loop import ForLoop
 from tests.determinism.recordings import MARKETS, SECOND, long_test, names, recording

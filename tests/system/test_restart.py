@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from supreme_system_v5.adapters.exchange.generator import GeneratedMarket
+from supreme_system_v5.adapters.exchange.market.generator import GeneratedMarket
 from supreme_system_v5.core.domain.money import E8
 from tests.system import independent
 from tests.system.independent import Books

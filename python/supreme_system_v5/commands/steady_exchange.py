@@ -14,9 +14,9 @@ import signal
 import sys
 from typing import Final
 
-from supreme_system_v5.adapters.exchange.generator import GeneratedMarket
+from supreme_system_v5.adapters.exchange.market.generator import GeneratedMarket
+from supreme_system_v5.adapters.exchange.market.sim_market import OutFrame
 from supreme_system_v5.adapters.exchange.server import ExchangeServer
-from supreme_system_v5.adapters.exchange.sim_market import OutFrame
 
 START_NS: Final = 1_763_640_000_000_000_000  # a fixed past: the same seed is the same day, every time
 NS_PER_HOUR: Final = 3_600_000_000_000

@@ -16,9 +16,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from supreme_system_v5.adapters.exchange.embedded import start_embedded_exchange
-from supreme_system_v5.adapters.exchange.faults import FaultBox
+from supreme_system_v5.adapters.exchange.faults.box import FaultBox
+from supreme_system_v5.adapters.exchange.market.sim_market import SimMarket
 from supreme_system_v5.adapters.exchange.server import ExchangeServer
-from supreme_system_v5.adapters.exchange.sim_market import SimMarket
 from tests.adapters.exchange.worlds import SECOND, START_NS, generated, recorded, walk
 
 STREAMS = {
@@ -45,6 +45,7 @@ def serve(markets: SimMarket | list[SimMarket], body: Body, **options: Any) -> E
 
 
 def ws(server: ExchangeServer, path: str) -> connect:
+    path += ("&" if "?" in path else "?") + "x_time_ns=true"
     return connect(f"ws://127.0.0.1:{server.port}{path}", compression=None, close_timeout=0.2)
 
 
@@ -289,7 +290,7 @@ def test_a_slow_client_slows_a_market_without_pace() -> None:
 
 
 def test_a_slow_client_is_cut_at_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("supreme_system_v5.adapters.exchange.server.BUFFERED_CUT", 20_000)
+    monkeypatch.setattr("supreme_system_v5.adapters.exchange.pump.BUFFERED_CUT", 20_000)
     # A great many frames are due at once, as after a pause of the process.
     monkeypatch.setattr(
         "supreme_system_v5.adapters.exchange.clock.MarketClock.now_ns", lambda self: self.shown_ns + 2 * SECOND

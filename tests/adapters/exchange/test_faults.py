@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from supreme_system_v5.adapters.exchange.faults import BINARY, CUT, PLAIN, TEXT, FaultBox, WireFrame, load_plan
+from supreme_system_v5.adapters.exchange.faults.box import BINARY, CUT, PLAIN, TEXT, FaultBox, WireFrame, load_plan
+from supreme_system_v5.adapters.exchange.market.sim_market import OutFrame
 from supreme_system_v5.adapters.exchange.server import ExchangeServer
-from supreme_system_v5.adapters.exchange.sim_market import OutFrame
 from supreme_system_v5.core.domain.errors import ConfigError, FrameError
 from supreme_system_v5.core.wire.binance_decode import FrameDecoder
 from tests.adapters.exchange.test_exchange_server import STREAMS, read_until, serve, ws
@@ -125,16 +125,24 @@ def test_each_fault_taken_is_logged_with_its_time_and_seed() -> None:
     assert box.taken == [json.loads(lines[0])]
 
 
+class Ping(NamedTuple):
+    market: str = "usdm"
+    method: str = "GET"
+    path: str = "/fapi/v1/ping"
+
+
 def test_rest_refusals_by_count_and_by_time() -> None:
     box = FaultBox(START_NS)
+
+    def refusal(now_ns: int = START_NS) -> tuple[int, str] | None:
+        found = box.before(Ping(), now_ns)
+        return None if found is None else (found.status, found.headers["Retry-After"])
+
     box.inject("http_429", {"count": 2, "retry_after": 7}, START_NS)
-    assert [box.rest_refusal(), box.rest_refusal()] == [(429, 7), (429, 7)]
-    box.advance(START_NS)
-    assert box.rest_refusal() is None
+    assert [refusal(), refusal(), refusal()] == [(429, "7"), (429, "7"), None]
     box.inject("http_418", {"seconds": 3}, START_NS)
-    assert box.rest_refusal() == (418, 2)
-    box.advance(START_NS + 3 * SECOND)
-    assert box.rest_refusal() is None
+    assert refusal() == (418, "2")
+    assert refusal(START_NS + 3 * SECOND) is None
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from supreme_system_v5.adapters.exchange.generator import GeneratedMarket, funding_rate_e8
-from supreme_system_v5.adapters.exchange.price_path import script_level
-from supreme_system_v5.adapters.exchange.profiles import Quantiles
+from supreme_system_v5.adapters.exchange.market.generator import GeneratedMarket, funding_rate_e8
+from supreme_system_v5.adapters.exchange.market.price_path import script_level
+from supreme_system_v5.adapters.exchange.market.profiles import Quantiles
 from supreme_system_v5.core.domain.events import BookSnapshot, Depth, Quote, Trade
 from supreme_system_v5.core.domain.money import parse_e8
 from supreme_system_v5.core.market.local_book import LocalBook

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from supreme_system_v5.adapters.exchange.build import recorded_markets
-from supreme_system_v5.adapters.exchange.recording import RecordedMarket, read_lines
-from supreme_system_v5.adapters.exchange.sim_market import NEVER, OutFrame
+from supreme_system_v5.adapters.exchange.market.build import recorded_markets
+from supreme_system_v5.adapters.exchange.market.recording import RecordedMarket, read_lines
+from supreme_system_v5.adapters.exchange.market.sim_market import NEVER, OutFrame
 from supreme_system_v5.core.domain.errors import ConfigError
 from supreme_system_v5.core.domain.money import parse_e8
 from tests.adapters.exchange.worlds import PREFIX, SECOND, ask, recorded, walk

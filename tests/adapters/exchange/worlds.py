@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from supreme_system_v5.adapters.exchange.generator import GeneratedMarket
-from supreme_system_v5.adapters.exchange.recording import RecordedMarket
-from supreme_system_v5.adapters.exchange.sim_market import OutFrame, SimMarket
+from supreme_system_v5.adapters.exchange.market.generator import GeneratedMarket
+from supreme_system_v5.adapters.exchange.market.recording import RecordedMarket
+from supreme_system_v5.adapters.exchange.market.sim_market import OutFrame, SimMarket
 
 START_NS = 1_763_640_000_000_000_000
 SECOND = 1_000_000_000
@@ -36,6 +36,7 @@ def walk(market: SimMarket, seconds: float) -> list[OutFrame]:
 
 def ask(market: SimMarket, name: str, as_of_ns: int, **params: str) -> Any:
     """A REST body, decoded; the reply must be a success."""
-    status, body, _ = market.rest(PREFIX[market.market] + name, {**SYMBOL, **params}, as_of_ns)
+    asked = params if name in ("ping", "time") else {**SYMBOL, **params}
+    status, body, _ = market.rest(PREFIX[market.market] + name, asked, as_of_ns)
     assert status == 200, body
     return json.loads(body)

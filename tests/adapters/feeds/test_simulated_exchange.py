@@ -7,8 +7,8 @@ import hashlib
 
 import pytest
 
-from supreme_system_v5.adapters.exchange.faults import FaultBox
-from supreme_system_v5.adapters.exchange.generator import GeneratedMarket
+from supreme_system_v5.adapters.exchange.faults.box import FaultBox
+from supreme_system_v5.adapters.exchange.market.generator import GeneratedMarket
 from supreme_system_v5.adapters.exchange.server import ExchangeServer
 from supreme_system_v5.adapters.feeds.failover import SourceChoice
 from supreme_system_v5.adapters.feeds.feed_set import FeedSet

@@ -20,7 +20,7 @@ def queue_at_bid(quantity: float = 1.0, ahead: float = 5.0) -> Desk:
 
 
 def ahead(desk: Desk) -> int:
-    queue = desk.venue._makers.orders[0].queue
+    queue = desk.venue._makers.all()[0].queue
     assert queue is not None
     return queue.ahead_e8
 

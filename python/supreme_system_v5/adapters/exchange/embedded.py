@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from supreme_system_v5.adapters.exchange.build import recorded_markets
-from supreme_system_v5.adapters.exchange.generator import GeneratedMarket
+from supreme_system_v5.adapters.exchange.market.build import recorded_markets
+from supreme_system_v5.adapters.exchange.market.generator import GeneratedMarket
+from supreme_system_v5.adapters.exchange.market.sim_market import SimMarket
 from supreme_system_v5.adapters.exchange.server import ExchangeServer
-from supreme_system_v5.adapters.exchange.sim_market import SimMarket
 
 SAVE_SECONDS: Final = 10.0
 PROFILE_DEMO: Final = "demo"

@@ -285,7 +285,8 @@ class BinanceFeed:
         def url() -> str:
             symbol = self.api.venue_symbol.lower()
             names = "/".join(f"{symbol}@{STREAM_NAMES[stream]}" for stream in self._streams(number))
-            return f"{self._ws_url}{self._layout[number][0]}/stream?streams={names}"
+            asked = "&x_time_ns=true" if self.is_simulated else ""  # its clock, in every frame and beside them
+            return f"{self._ws_url}{self._layout[number][0]}/stream?streams={names}{asked}"
 
         return url
 

@@ -25,12 +25,16 @@ from supreme_system_v5.core.domain.order import (
     STOP_MARKET,
     TAKE_PROFIT_MARKET,
 )
+from supreme_system_v5.core.matching.book_order import BookOrder, Party
 from supreme_system_v5.core.matching.fees import fill_fee
 from supreme_system_v5.core.matching.working import WorkingOrder, protective_order
 
 
-class Booking:
-    """Position and protection of one account at the venue. ``position_e8`` is signed, in 1e-8 of the base asset."""
+class Booking(Party):
+    """Position and protection of one account at the venue. ``position_e8`` is signed, in 1e-8 of the base asset.
+
+    Fills are reported into ``reports``, which the venue sets to the list of what it has to say.
+    """
 
     def __init__(self, instrument: Instrument, taker_fee_e8: int, maker_fee_e8: int) -> None:
         self.instrument = instrument
@@ -38,28 +42,24 @@ class Booking:
         self.taker_fee_e8 = taker_fee_e8
         self.maker_fee_e8 = maker_fee_e8
         self.position_e8: i64 = 0
+        self.reports: list[ExecutionReport] = []
         self.protection: list[WorkingOrder] = []  # the open ones of stop and target, the stop first
 
     def reducible_e8(self, side: i64) -> i64:
         """The quantity an order of ``side`` may close."""
         return self.instrument.quantity_down(max(0, int(-side * self.position_e8)))
 
-    def allowed_e8(self, order: WorkingOrder) -> i64:
+    def allowed_e8(self, order: BookOrder, price_e8: i64) -> i64:  # noqa: ARG002 - the same at any price
         """How much of an order may still fill: reduce-only orders, and every spot sell, never exceed the position."""
+        assert isinstance(order, WorkingOrder)
         if order.is_reduce_only or (self.is_spot and order.side == SELL):
             return min(order.remaining_e8, self.reducible_e8(order.side))
         return order.remaining_e8
 
-    def fill(
-        self,
-        order: WorkingOrder,
-        quantity_e8: i64,
-        price_e8: i64,
-        is_maker: bool,
-        time_ns: i64,
-        reports: list[ExecutionReport],
-    ) -> None:
+    def fill(self, order: BookOrder, quantity_e8: i64, price_e8: i64, is_maker: bool, time_ns: i64) -> None:
         """Book one fill: its report, then what it does to the protection."""
+        assert isinstance(order, WorkingOrder)
+        reports = self.reports
         rate_e8 = self.maker_fee_e8 if is_maker else self.taker_fee_e8
         fee_quote_e8, fee_base_e8 = fill_fee(int(order.side), int(quantity_e8), int(price_e8), rate_e8, self.is_spot)
         order.filled_e8 += quantity_e8

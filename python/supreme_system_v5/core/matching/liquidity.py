@@ -1,16 +1,140 @@
 """What the market offers a taker right now, and what of it we have already taken.
 
-Level 1 is the last quote; deeper levels come from the local book while it is in sync, and only those worse than
-the quote, because the quote is the fresher of the two. Nothing better than the quote is ever offered.
+`Liquidity` is the port: what stands in the book besides the clients' orders. `ViewLiquidity` reads it off a market view
+that does not know of our fills (a live feed, a recording): level 1 is the last quote; deeper levels come from the local
+book while it is in sync, and only those worse than the quote, because the quote is the fresher of the two. Nothing
+better than the quote is ever offered.
 """
 
 from __future__ import annotations
 
-from mypy_extensions import i64
+from typing import Final
 
-from supreme_system_v5.core.domain.events import BookSnapshot, Depth
+from mypy_extensions import i64, mypyc_attr
+
+from supreme_system_v5.core.domain.events import (
+    KIND_DEPTH,
+    KIND_QUOTE,
+    KIND_SNAPSHOT,
+    BookSnapshot,
+    Depth,
+    Event,
+)
 from supreme_system_v5.core.domain.order import BUY, SELL
 from supreme_system_v5.core.market.view import MarketView
+from supreme_system_v5.core.matching.queue_position import UNKNOWN_E8
+
+CHANGED_PRICES_MAX: Final = 20_000  # of nobody who asks for them no more are remembered
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Liquidity:
+    """The market's own orders, as far as a client can reach them. Prices and quantities in 1e-8 units."""
+
+    def offered(self, side: i64, limit_e8: i64, count: int) -> list[tuple[int, int]]:
+        """About ``count`` levels an order of ``side`` can take, best first, as (price, what is left there).
+
+        ``limit_e8`` 0 = any price. A level with nothing left may be in it.
+        """
+        raise NotImplementedError
+
+    def take(self, side: i64, price_e8: i64, quantity_e8: i64) -> None:
+        """An order of ``side`` took so much of the level."""
+        raise NotImplementedError
+
+    def shown_e8(self, side: i64, price_e8: i64) -> i64:
+        """What the market shows at a price on its ``side`` (+1 = bids); UNKNOWN_E8 when it cannot be seen."""
+        raise NotImplementedError
+
+    def best_e8(self, side: i64) -> i64:
+        """The market's best price of a side (+1 = bid); 0 when there is none."""
+        raise NotImplementedError
+
+    def loses_taken(self) -> bool:
+        """Does the market lose what a client takes, and what its own trades take of clients' orders?
+
+        True: ``take`` lowers what is shown at once, and of each trade that ``RestingOrders.on_trade`` was told of the
+        market gives up only what clients did not get. False: it knows nothing of clients (a live feed, a recording).
+        """
+        return False
+
+    def changed_prices(self, side: i64) -> list[int] | None:  # noqa: ARG002 - for those who know
+        """Where a side may show another quantity than when this was last asked; None = anywhere."""
+        return None
+
+
+class ViewLiquidity(Liquidity):
+    """What a MarketView shows, less what we took of it."""
+
+    def __init__(self, view: MarketView) -> None:
+        self.view = view
+        self.taken = TakenLiquidity()
+        self.snapshot: BookSnapshot | None = None  # while set, it is offered instead of the view
+        # The prices that book updates have named since they were asked for; None = any may have changed.
+        self._changed_bids: list[int] | None = None
+        self._changed_asks: list[int] | None = None
+
+    def on_event(self, event: Event) -> None:
+        """Every quote, book update and snapshot after the view has seen it: what we took of it may be void now."""
+        view = self.view
+        if event.kind == KIND_QUOTE:
+            self.taken.on_quote(view)
+        elif event.kind == KIND_DEPTH:
+            assert isinstance(event, Depth)
+            self.taken.on_depth(event, view)
+            self._changed_bids = _with_named(self._changed_bids, event.bids)
+            self._changed_asks = _with_named(self._changed_asks, event.asks)
+        elif event.kind == KIND_SNAPSHOT:
+            self.taken.keep_best(view)
+            self._changed_bids = None  # a book that was lost begins anew with one
+            self._changed_asks = None
+
+    def changed_prices(self, side: i64) -> list[int] | None:
+        if not self.view.local_book.is_synced:
+            return None
+        if side == BUY:
+            changed = self._changed_bids
+            self._changed_bids = []
+        else:
+            changed = self._changed_asks
+            self._changed_asks = []
+        return changed
+
+    def offered(self, side: i64, limit_e8: i64, count: int) -> list[tuple[int, int]]:
+        if self.snapshot is None:
+            levels = offered_levels(self.view, side, limit_e8, count)
+        else:
+            levels = snapshot_levels(self.snapshot, side, limit_e8)
+        if self.taken.is_empty:
+            return levels
+        return [(price_e8, int(self.taken.available_e8(side, price_e8, shown_e8))) for price_e8, shown_e8 in levels]
+
+    def take(self, side: i64, price_e8: i64, quantity_e8: i64) -> None:
+        shown_e8 = self.shown_e8(-side, price_e8)
+        if self.snapshot is not None or shown_e8 == UNKNOWN_E8:
+            shown_e8 = self._offered_at(side, price_e8)
+        self.taken.take(side, int(price_e8), quantity_e8, int(shown_e8), self.view.quote_update_id)
+
+    def _offered_at(self, side: i64, price_e8: i64) -> i64:
+        if self.snapshot is not None:
+            for level_e8, shown_e8 in snapshot_levels(self.snapshot, side, price_e8):
+                if level_e8 == price_e8:
+                    return shown_e8
+        return 0
+
+    def shown_e8(self, side: i64, price_e8: i64) -> i64:
+        view = self.view
+        best_e8 = view.bid_e8 if side == BUY else view.ask_e8
+        if price_e8 == best_e8:
+            return view.bid_quantity_e8 if side == BUY else view.ask_quantity_e8
+        if (price_e8 - best_e8) * side > 0:
+            return 0
+        if not view.local_book.is_synced:
+            return UNKNOWN_E8
+        return view.local_book.book.quantity_at(int(side), price_e8)
+
+    def best_e8(self, side: i64) -> i64:
+        return self.view.bid_e8 if side == BUY else self.view.ask_e8
 
 
 def offered_levels(view: MarketView, side: i64, limit_e8: i64, count: int) -> list[tuple[int, int]]:
@@ -40,6 +164,14 @@ def snapshot_levels(snapshot: BookSnapshot, side: i64, limit_e8: i64) -> list[tu
             levels.append((int(price_e8), int(quantity_e8)))
     levels.sort(reverse=side == SELL)
     return levels
+
+
+def _with_named(changed: list[int] | None, flat: list[i64]) -> list[int] | None:
+    if changed is None or len(changed) + len(flat) > CHANGED_PRICES_MAX:
+        return None
+    for index in range(0, len(flat), 2):
+        changed.append(int(flat[index]))
+    return changed
 
 
 class TakenLevel:

@@ -91,6 +91,21 @@ class QueuePosition:
         """A trade beyond our price: nobody is ahead of us any more."""
         self.ahead_e8 = 0
 
+    # ---- in a market that loses what is taken from it: nothing has to be guessed but who cancelled
+
+    def on_lost(self, quantity_e8: i64) -> None:
+        """So much was taken from the front of the market's queue."""
+        self.ahead_e8 = max(0, self.ahead_e8 - quantity_e8)
+        self.shown_e8 = max(0, self.shown_e8 - quantity_e8)
+
+    def on_left(self, shown_e8: i64, step_e8: i64) -> None:
+        """The level shows this much, and a decrease that was not ``on_lost`` is a cancellation (in whole steps)."""
+        drop_e8 = self.shown_e8 - shown_e8
+        if drop_e8 > 0:
+            credit_e8 = _share(self.ahead_e8, drop_e8, self.shown_e8)
+            self.ahead_e8 -= credit_e8 - credit_e8 % step_e8
+        self.shown_e8 = shown_e8
+
     def state(self) -> list[int]:
         """Everything that determines the future, for the digest."""
         return [

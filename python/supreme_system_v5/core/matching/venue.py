@@ -20,7 +20,6 @@ from supreme_system_v5.core.domain.events import (
     KIND_SNAPSHOT,
     KIND_TRADE,
     BookSnapshot,
-    Depth,
     Event,
     ExecutionReport,
     Trade,
@@ -44,14 +43,11 @@ from supreme_system_v5.core.domain.ports import Venue
 from supreme_system_v5.core.market.view import MarketView
 from supreme_system_v5.core.matching.booking import Booking
 from supreme_system_v5.core.matching.latency import Inbox
-from supreme_system_v5.core.matching.liquidity import TakenLiquidity, offered_levels, snapshot_levels
-from supreme_system_v5.core.matching.makers import RestingOrders
+from supreme_system_v5.core.matching.liquidity import ViewLiquidity
+from supreme_system_v5.core.matching.matcher import Matcher
 from supreme_system_v5.core.matching.working import WorkingOrder, is_supported
 
 STALE_AFTER_MS: Final = 5_000
-
-# A walk asks for the best level first, then for ever more of the book: most orders need one level.
-_WALK_STEPS: Final = (1, 50, 20_000)
 
 
 class PaperVenue(Venue):
@@ -74,10 +70,12 @@ class PaperVenue(Venue):
         self._stale_after_ns: i64 = stale_after_ms * NS_PER_MS
         self._booking = Booking(instrument, taker_fee_e8, maker_fee_e8)
         self._inbox = Inbox(latency_ms)
-        self._taken = TakenLiquidity()
+        self._liquidity = ViewLiquidity(view)
+        self._taken = self._liquidity.taken
         self._outbox: list[ExecutionReport] = []  # what place_protection has to say
         self._waiting: list[WorkingOrder] = []  # arrived while there was no quote
-        self._makers = RestingOrders(view, self._booking)
+        self._matcher = Matcher(instrument, self._liquidity, self._booking, True)
+        self._makers = self._matcher.resting
         self._last_trade_id: i64 = -1
 
     # ---- what the driver sends
@@ -140,13 +138,14 @@ class PaperVenue(Venue):
             or self._outbox
             or self._booking.protection
             or self._waiting
-            or self._makers.orders
+            or not self._makers.is_empty
             or not self._taken.is_empty
         )
 
     def advance(self, time_ns: i64) -> list[ExecutionReport]:
         reports = self._outbox
         self._outbox = []
+        self._booking.reports = reports
         while True:
             arrival = self._inbox.take(time_ns)
             if arrival is None:
@@ -159,22 +158,22 @@ class PaperVenue(Venue):
 
     def on_market(self, event: Event) -> list[ExecutionReport]:
         reports: list[ExecutionReport] = []
+        self._booking.reports = reports
         kind = event.kind
         if kind == KIND_QUOTE:
-            self._taken.on_quote(self.view)
+            self._liquidity.on_event(event)
             self._work(event.time_ns, None, reports)
             self._makers.on_levels(True, event.time_ns)
         elif kind == KIND_TRADE:
             assert isinstance(event, Trade)
             self._on_trade(event, reports)
         elif kind == KIND_DEPTH:
-            assert isinstance(event, Depth)
-            self._taken.on_depth(event, self.view)
+            self._liquidity.on_event(event)
             self._work(event.time_ns, None, reports)
             self._makers.on_levels(False, event.time_ns)
         elif kind == KIND_SNAPSHOT:
             assert isinstance(event, BookSnapshot)
-            self._taken.keep_best(self.view)
+            self._liquidity.on_event(event)
             self._work(event.time_ns, event, reports)
             self._makers.on_levels(False, event.time_ns)
         if reports:
@@ -188,7 +187,7 @@ class PaperVenue(Venue):
             fields.extend([int(arrival.time_ns), arrival.cancel_id])
             if arrival.order is not None:
                 fields.extend(arrival.order.state())
-        for orders in (self._booking.protection, self._waiting, self._makers.orders):
+        for orders in (self._booking.protection, self._waiting, self._resting()):
             fields.append(len(orders))
             for order in orders:
                 fields.extend(order.state())
@@ -258,7 +257,7 @@ class PaperVenue(Venue):
                 self._reject(order, "would_take", time_ns, reports)
                 return
         else:
-            self._take(order, snapshot, time_ns, reports)
+            self._take(order, snapshot, time_ns)
         if order.is_done:
             return
         if order.may_rest:
@@ -267,33 +266,17 @@ class PaperVenue(Venue):
                 reports.append(order.report(time_ns, OPEN, ""))
             return
         reason = "no_liquidity"
-        if self._booking.allowed_e8(order) == 0:
+        if self._booking.allowed_e8(order, order.price_e8) == 0:
             reason = "reduce_only"
         elif order.order_type == LIMIT:
             reason = "ioc_remainder"
         self._end(order, EXPIRED, reason, time_ns, reports)
 
-    def _take(
-        self, order: WorkingOrder, snapshot: BookSnapshot | None, time_ns: i64, reports: list[ExecutionReport]
-    ) -> None:
-        """Walk the offered levels, one fill a level, never beyond the limit, the position or what is left there."""
-        side = order.side
-        for count in _WALK_STEPS:
-            if snapshot is None:
-                levels = offered_levels(self.view, side, order.limit_e8, count)
-            else:
-                levels = snapshot_levels(snapshot, side, order.limit_e8)
-            for price_e8, shown_e8 in levels:
-                available_e8 = self._taken.available_e8(side, price_e8, shown_e8)
-                wanted_e8 = min(self._booking.allowed_e8(order), available_e8)
-                quantity_e8: i64 = self.instrument.quantity_down(int(wanted_e8))
-                if quantity_e8 > 0:
-                    self._taken.take(side, price_e8, quantity_e8, shown_e8, self.view.quote_update_id)
-                    self._booking.fill(order, quantity_e8, price_e8, False, time_ns, reports)
-                if order.is_done:
-                    return
-            if len(levels) == 0 or self._booking.allowed_e8(order) == 0:
-                return
+    def _take(self, order: WorkingOrder, snapshot: BookSnapshot | None, time_ns: i64) -> None:
+        """Fill what the market offers now; from the snapshot, where there is one."""
+        self._liquidity.snapshot = snapshot
+        self._matcher.take(order, time_ns)
+        self._liquidity.snapshot = None
 
     def _cancel(self, client_order_id: str, time_ns: i64, reports: list[ExecutionReport]) -> None:
         for order in self._alive():
@@ -313,7 +296,7 @@ class PaperVenue(Venue):
             if not order.is_triggered and order.is_crossed_by(trade.price_e8):
                 order.is_triggered = True
         # A price passes the resting orders before it reaches a trigger. What they bring is not triggered by this trade.
-        self._makers.on_trade(trade, reports)
+        self._makers.on_trade(trade)
         self._work(trade.time_ns, None, reports)
 
     def _work(self, time_ns: i64, snapshot: BookSnapshot | None, reports: list[ExecutionReport]) -> None:
@@ -327,7 +310,7 @@ class PaperVenue(Venue):
             return  # nothing fresher than the old quote
         for order in list(self._booking.protection):  # the stop first
             if order.is_triggered and not order.is_done:
-                self._take(order, snapshot, time_ns, reports)
+                self._take(order, snapshot, time_ns)
         waiting = self._waiting
         self._waiting = []
         for order in waiting:
@@ -352,17 +335,21 @@ class PaperVenue(Venue):
 
     def _tidy(self, time_ns: i64, reports: list[ExecutionReport]) -> None:
         """Let go of what is done, of reduce-only orders with nothing to reduce, of entries whose round is over."""
-        for orders in (self._waiting, self._makers.orders):
+        for orders in (self._waiting, self._resting()):
             for order in list(orders):
                 if not order.is_done and order.is_reduce_only and self._booking.reducible_e8(order.side) == 0:
                     self._end(order, EXPIRED, "reduce_only", time_ns, reports)
                 elif not order.is_done and order.was_protected and self._booking.position_e8 == 0:
                     self._end(order, CANCELED, "position_closed", time_ns, reports)
                 if order.is_done:
-                    orders.remove(order)
+                    self._waiting = [one for one in self._waiting if one is not order]
+                    self._makers.remove(order)
 
     def _alive(self) -> list[WorkingOrder]:
-        return self._booking.protection + self._waiting + self._makers.orders
+        return self._booking.protection + self._waiting + self._resting()
+
+    def _resting(self) -> list[WorkingOrder]:
+        return [order for order in self._makers.all() if isinstance(order, WorkingOrder)]
 
     def _find(self, client_order_id: str) -> WorkingOrder | None:
         for order in self._alive():

@@ -16,25 +16,23 @@ from supreme_system_v5.core.domain.order import (
     ROLE_STOP,
     Order,
 )
-from supreme_system_v5.core.matching.queue_position import QueuePosition
+from supreme_system_v5.core.matching.book_order import BookOrder
 
 
-class WorkingOrder:
+class WorkingOrder(BookOrder):
     """One order on its way to the venue or at it. Prices and quantities in 1e-8 units."""
 
     def __init__(self, order: Order) -> None:
+        super().__init__(order.side, order.price_e8, order.quantity_e8)
         self.client_order_id = order.client_order_id
         self.role = order.role
-        self.side: i64 = order.side
         self.order_type = order.order_type
         self.time_in_force = order.time_in_force
-        self.quantity_e8: i64 = order.quantity_e8
-        self.price_e8: i64 = order.price_e8
         self.trigger_e8: i64 = order.trigger_e8
         self.is_reduce_only = order.is_reduce_only
         self.created_ns: i64 = order.created_ns
         self.reason = order.reason
-        self.filled_e8: i64 = order.filled_e8
+        self.filled_e8 = order.filled_e8
         self.stop_order_id = order.stop_order_id
         self.stop_trigger_e8: i64 = order.stop_trigger_e8
         self.target_order_id = order.target_order_id
@@ -42,17 +40,11 @@ class WorkingOrder:
         self.is_checked = False  # the filters have seen it
         # A protective order whose trigger was crossed works as a market order; one that comes back partly filled was.
         self.is_triggered = order.trigger_e8 > 0 and order.filled_e8 > 0
-        self.is_done = False
         self.was_protected = False  # its protection was placed once
-        self.queue: QueuePosition | None = None  # set while it rests as a maker
         self.fills: i64 = 0
         # An order that comes back partly filled must not repeat an execution id it had before.
         before = f"-r{order.filled_e8}" if order.filled_e8 > 0 else ""
         self.execution_prefix = f"{order.client_order_id}{before}"
-
-    @property
-    def remaining_e8(self) -> i64:
-        return self.quantity_e8 - self.filled_e8
 
     @property
     def may_rest(self) -> bool:

@@ -40,6 +40,11 @@ def _text3(quantity_e8: int) -> str:
     return f"{steps // 1000}.{steps % 1000:03d}"
 
 
+def _text5(amount_e8: int) -> str:
+    parts = amount_e8 // 1_000
+    return f"{parts // 100_000}.{parts % 100_000:05d}"
+
+
 def error_body(code: int, message: str) -> bytes:
     """The venue's error body, `{"code":-1121,"msg":"Invalid symbol."}`."""
     return json.dumps({"code": code, "msg": message}, separators=(",", ":")).encode()
@@ -54,6 +59,12 @@ class BinanceEncoder:
         self.is_spot = market == SPOT
         self.price_text = text8 if self.is_spot else _text2
         self.quantity_text = text8 if self.is_spot else _text3
+        self.amount_text = text8 if self.is_spot else _text2  # of the quote asset, in tickers and trades
+        self.bar_amount_text = text8 if self.is_spot else _text5
+
+    def signed_price_text(self, price_e8: int) -> str:
+        """A price difference with the decimals of a price."""
+        return f"-{self.price_text(-price_e8)}" if price_e8 < 0 else self.price_text(price_e8)
 
     # Streams -----------------------------------------------------------------------------------------------------
 
@@ -147,37 +158,45 @@ class BinanceEncoder:
         ).encode()
 
     def klines_body(self, rows: Sequence[KlineRow], period_ms: int) -> bytes:
-        """The /klines reply from kline rows."""
-        price = self.price_text
+        """The /klines reply from kline rows of one period."""
+        return self.bars_body(rows, [(row[0], row[0] + period_ms - 1) for row in rows])
+
+    def bars_body(self, rows: Sequence[KlineRow], times: Sequence[tuple[int, int]], is_traded: bool = True) -> bytes:
+        """Bars with their (open, close) times in the unit asked for.
+
+        Without ``is_traded`` they are of a price that nobody trades (mark, index, premium): 8 decimals, no volume.
+        """
+        price = self.price_text if is_traded else signed8
         quantity = self.quantity_text
-        return (
-            "["
-            + ",".join(
-                [
-                    f'[{r[0]},"{price(r[1])}","{price(r[2])}","{price(r[3])}","{price(r[4])}","{quantity(r[5])}",'
-                    f'{r[0] + period_ms - 1},"{text8(r[6])}",{r[7]},"{quantity(r[8])}","{text8(r[9])}","0"]'
-                    for r in rows
-                ]
+        amount = self.bar_amount_text
+        bars: list[str] = []
+        for r, (open_time, close_time) in zip(rows, times, strict=True):
+            volume, turnover, base, quote = '"0"', '"0"', '"0"', '"0"'
+            if is_traded:
+                volume, turnover = f'"{quantity(r[5])}"', f'"{amount(r[6])}"'
+                base, quote = f'"{quantity(r[8])}"', f'"{amount(r[9])}"'
+            bars.append(
+                f'[{open_time},"{price(r[1])}","{price(r[2])}","{price(r[3])}","{price(r[4])}",{volume},'
+                f'{close_time},{turnover},{r[7]},{base},{quote},"0"]'
             )
-            + "]"
-        ).encode()
+        return ("[" + ",".join(bars) + "]").encode()
 
     def agg_trades_body(self, trades: Sequence[tuple[int, int, int, int, int, int, bool]]) -> bytes:
         """The /aggTrades reply from (agg_id, price, quantity, first_id, last_id, trade_ms, is_buyer_maker)."""
         price = self.price_text
         quantity = self.quantity_text
         tail = ',"M":true' if self.is_spot else ""
-        return (
-            "["
-            + ",".join(
-                [
-                    f'{{"a":{a},"p":"{price(p)}","q":"{quantity(q)}","f":{f},"l":{last},"T":{t},'
-                    f'"m":{"true" if m else "false"}{tail}}}'
-                    for a, p, q, f, last, t, m in trades
-                ]
+        rows: list[str] = []
+        for agg_id, price_e8, quantity_e8, first_id, last_id, trade_ms, is_buyer_maker in trades:
+            amount = f'"{quantity(quantity_e8)}"'
+            # USD-M: also the normal quantity, without what retail price improvement orders took
+            normal = "" if self.is_spot else f',"nq":{amount}'
+            maker = "true" if is_buyer_maker else "false"
+            rows.append(
+                f'{{"a":{agg_id},"p":"{price(price_e8)}","q":{amount}{normal},"f":{first_id},"l":{last_id},'
+                f'"T":{trade_ms},"m":{maker}{tail}}}'
             )
-            + "]"
-        ).encode()
+        return ("[" + ",".join(rows) + "]").encode()
 
     def price_ticker_body(self, time_ms: int, price_e8: int) -> bytes:
         """The /ticker/price reply for one symbol."""
