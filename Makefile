@@ -73,13 +73,16 @@ $(VENV)/.stamp-dev: $(VENV)/.stamp-deps requirements-dev.txt
 
 # --- checking
 
+# The rooms that mostly wait for processes run beside the others; then the pure core beside the other Pythons.
+WAITING := tests/system tests/commands tests/clients
 test: $(VENV)/.stamp-package $(VENV)/.stamp-dev
-	@echo "== the whole suite, core: $$($(SETUP) expected-core)"
-	@SUPREME_EXPECT_CORE=$$($(SETUP) expected-core) $(PYTEST) tests
-	@echo "== the core's tests, core: pure"
-	@OPTIMIZED_MODE=false SUPREME_EXPECT_CORE=pure $(PYTEST) -q tests/optimized tests/core tests/orchestrator tests/determinism tests/test_build.py
-	@echo "== a short set on the other Pythons of this machine"
-	@$(PY) build_support/other_pythons.py
+	@SUPREME_EXPECT_CORE=$$($(SETUP) expected-core) $(PY) build_support/side_by_side.py \
+		"the suite, core: $$($(SETUP) expected-core)" $(PYTEST) tests $(addprefix --ignore=,$(WAITING)) -- \
+		"its rooms with processes, core: $$($(SETUP) expected-core)" $(PYTEST) $(WAITING)
+	@OPTIMIZED_MODE=false SUPREME_EXPECT_CORE=pure $(PY) build_support/side_by_side.py "the core's tests, core: pure" \
+		$(PYTEST) -q tests/optimized tests/core tests/orchestrator tests/determinism tests/test_build.py -- \
+		"a short set on the other Pythons of this machine" \
+		env -u OPTIMIZED_MODE -u SUPREME_EXPECT_CORE $(PY) build_support/other_pythons.py
 
 test-quick: $(VENV)/.stamp-dev
 	@PYTHONPATH=python OPTIMIZED_MODE=false $(PYTEST) -q -m "not slow and not parity and not bench" tests

@@ -181,14 +181,14 @@ def main() -> int:
         made, cpu = generated(market, args.minutes, args.seeds)
         real = recorded(market, Path(folder))
         report[market] = {"generated": made, "recorded": real, "generator_cpu_share_at_1x": cpu}
+        rows = [(key, value, real[key], *verdict(market, key, value, real[key])) for key, value in made.items()]
+        unexplained += sum(reason == UNEXPLAINED for *_, reason in rows)
         if args.json:
             continue
         print(f"\n{market}: {args.seeds} seeds x {args.minutes:g} minutes; generator {cpu * 100:.2f} % of a core at 1x")
         print(f"{'':36}{'generated':>12}{'recorded':>12}{'ratio':>8}")
-        for key, value in made.items():
-            ratio, reason = verdict(market, key, value, real[key])
-            unexplained += reason == UNEXPLAINED
-            print(f"{key:36}{value:12.4f}{real[key]:12.4f}{ratio:8.2f}{'  ' + reason if reason else ''}")
+        for key, value, recorded_value, ratio, reason in rows:
+            print(f"{key:36}{value:12.4f}{recorded_value:12.4f}{ratio:8.2f}{'  ' + reason if reason else ''}")
     if args.json:
         print(json.dumps(report))
     return 1 if unexplained else 0

@@ -21,6 +21,7 @@ _STRATEGY: Final = "only of an order that was given one (produced in test_shapes
 _ICEBERG: Final = "only of an iceberg order (produced in test_shapes)"
 _STOP: Final = "only of an order that was given one"
 _EXPIRED: Final = "only of an order that has expired (produced in test_shapes)"
+_TRIGGERED: Final = "only of an order that was triggered (produced in test_sdk_usdm_events)"
 _LIST: Final = "only where a whole list was cancelled"
 _FORBIDDEN: Final = "block trades, allocations: not served"
 
@@ -140,13 +141,14 @@ USDM_MISSING: Final = {
     "order_book bids": "the SDK's example has them beside the result; the venue, and ccxt, inside",
     "order_book asks": "the SDK's example has them beside the result; the venue, and ccxt, inside",
     "stream ACCOUNT_CONFIG_UPDATE ai": "multi-assets mode only: not served",
-    "stream ACCOUNT_UPDATE a.S": "funding events only",
-    "stream ALGO_UPDATE o.act": "only of an order that was triggered",
-    "stream ALGO_UPDATE o.ap": "only of an order that was triggered",
-    "stream ALGO_UPDATE o.aq": "only of an order that was triggered",
+    "stream ACCOUNT_UPDATE a.S": "funding events only (produced in test_sdk_usdm_events)",
+    "stream MARGIN_CALL cw": "cross margin only: not served",
+    "stream ALGO_UPDATE o.act": _TRIGGERED,
+    "stream ALGO_UPDATE o.ap": _TRIGGERED,
+    "stream ALGO_UPDATE o.aq": _TRIGGERED,
     "stream ALGO_UPDATE o.ia": _TRAILING,
-    "stream ALGO_UPDATE o.rm": "only of an order that failed",
+    "stream ALGO_UPDATE o.rm": "only of an order that failed (produced in test_sdk_usdm_events)",
     "stream ORDER_TRADE_UPDATE o.AP": _TRAILING,
     "stream ORDER_TRADE_UPDATE o.cr": _TRAILING,
-    "stream ORDER_TRADE_UPDATE o.M": "amendments only: not served",
+    "stream ORDER_TRADE_UPDATE o.M": "only of an amendment that was given an id (produced in test_sdk_usdm_events)",
 }

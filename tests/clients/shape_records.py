@@ -12,7 +12,8 @@ from typing import Any, Final
 from tests.adapters.exchange.shapes import Example, differences
 
 STRATEGY_TYPE: Final = 1_000_000
-_PARTS: Final = ("result", "event", "cancelResponse", "newOrderResponse")  # looked into on their own, to merge bodies
+# Looked into on their own, to merge bodies.
+_PARTS: Final = ("result", "event", "cancelResponse", "newOrderResponse", "orderReports", "fills", "preventedMatches")
 
 
 class Records:
@@ -34,15 +35,23 @@ class Records:
 def _faults(example: Any, ours: list[Any], path: str = "") -> list[tuple[str, str]]:
     if isinstance(example, list):
         items = [item for body in ours if isinstance(body, list) for item in body]
-        return _told(differences(example, items), path)
+        kinds = [item for item in example if isinstance(item, dict)]
+        if not items or len(kinds) != len(example):
+            return _told(differences(example, items), path)
+        return [pair for kind in kinds for pair in _of_object(kind, items, path, "[]")]
     if not isinstance(example, dict):
         return [pair for body in ours for pair in _told(differences(example, body), path)]
+    return _of_object(example, ours, path)
+
+
+def _of_object(example: dict[str, Any], ours: list[Any], path: str, within: str = "") -> list[tuple[str, str]]:
+    """``within`` is [] for the elements of a list."""
     parts = [name for name in _PARTS if isinstance(example.get(name), (dict, list))]
     rest = {name: value for name, value in example.items() if name not in parts}
-    found = _told(differences([rest], ours), path)
+    found = _told(differences([rest], ours), path + within if path else "")
     for name in parts:
         inner = [body[name] for body in ours if type(body.get(name)) is type(example[name])]
-        where = f"{path}.{name}" if path else name
+        where = f"{path}{within}.{name}" if path or within else name
         found += _faults(example[name], inner, where) if inner else [(where, "missing")]
     return found
 
@@ -75,14 +84,33 @@ def compare(
     """
     found = set()
     for row in rows:
-        operation = operation_of.get(key_of(row), "")
-        if not operation or not is_success(row) or operation in excepted:
-            continue
-        for path, what in records.faults(operation, row.json):
-            last = path.rpartition(".")[2]
-            if not {f"{operation} {path}", f"{operation} .{last}", f"* {last}"} & excepted.keys():
+        for operation, path, what in _differing(records, row, operation_of):
+            if not _names(operation, path) & excepted.keys():
                 found.add(f"{operation} {path}: {what}")
     return sorted(found)
+
+
+def needless(
+    records: Records, rows: list[Example], operation_of: Mapping[str, str], excepted: Mapping[str, str]
+) -> set[str]:
+    """The exceptions that except nothing of these rows."""
+    used = set()
+    for row in rows:
+        for operation, path, _ in _differing(records, row, operation_of):
+            used |= _names(operation, path)
+    return set(excepted) - used
+
+
+def _differing(records: Records, row: Example, operation_of: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    operation = operation_of.get(key_of(row), "")
+    if not operation or not is_success(row):
+        return []
+    return [(operation, path, what) for path, what in records.faults(operation, row.json)]
+
+
+def _names(operation: str, path: str) -> set[str]:
+    last = path.rpartition(".")[2]
+    return {operation, f"{operation} {path}", f"{operation} .{last}", f"* {last}"}
 
 
 def key_of(row: Example) -> str:

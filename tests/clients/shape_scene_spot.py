@@ -10,6 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.clients import shape_scene_conditions
 from tests.clients.raw import SYMBOL, Refused, Rest, Socket
 from tests.clients.shape_records import STRATEGY_TYPE, Records
 from tests.clients.venue_process import Venue
@@ -197,6 +198,7 @@ async def _sockets(venue: Venue, rest: Rest, records: Records) -> None:
         records.add("session.subscriptions", await api.reply("session.subscriptions", signed=False))
         await _api_orders(api, rest, records)
         await _api_queries(api, rest, records)
+        await shape_scene_conditions.record(api, rest, records)
         venue.ask("/x/deposit", {"account": venue.account, "market": "spot", "asset": "USDT", "amount": "100"})
         for name in ("listStatus", "balanceUpdate"):
             await api.until(lambda frame, name=name: frame.get("event", {}).get("e") == name)
@@ -205,6 +207,8 @@ async def _sockets(venue: Venue, rest: Rest, records: Records) -> None:
                 records.add(f"e {frame['event']['e']}", frame)
         unsubscribed = await api.reply("userDataStream.unsubscribe", signed=False, subscriptionId=0)
         records.add("userDataStream.unsubscribe", unsubscribed)
+        ended = await api.until(lambda frame: frame.get("event", {}).get("e") == "eventStreamTerminated")
+        records.add("e eventStreamTerminated", ended)
 
 
 async def _session(venue: Venue, records: Records) -> None:

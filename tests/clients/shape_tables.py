@@ -138,6 +138,10 @@ _API_DOCS: Final = {
     "Unfilled Order Count (USER_DATA)": "account.rateLimits.orders",
     "Account prevented matches (USER_DATA)": "myPreventedMatches",
     "Account Commission Rates (USER_DATA)": "account.commission",
+    "Response format": "order.place",
+    "Unfilled Order Count": "order.place",
+    "Subscribe to User Data Stream (USER_STREAM)": "userDataStream.subscribe",
+    "Subscribe to User Data Stream through signature subscription (USER_STREAM)": "userDataStream.subscribe.signature",
     "Unsubscribe from User Data Stream": "userDataStream.unsubscribe",
     "Listing all subscriptions": "session.subscriptions",
 }
@@ -146,7 +150,18 @@ _EVENT_DOCS: Final = {
     "Balance Update": "e balanceUpdate",
     "Order Update": "e executionReport",
     "Order Reject Reason": "e listStatus",
+    "Event Stream Terminated": "e eventStreamTerminated",
 }
+
+
+def self_trades(row: Example) -> str:
+    """The operation of an example in stp_faq.md, by what only its answer has."""
+    if isinstance(row.json, list):
+        return "GET /api/v3/myPreventedMatches"
+    for word, operation in (("balances", "GET /api/v3/account"), ("transactTime", "POST /api/v3/order")):
+        if word in row.json:
+            return operation
+    return "GET /api/v3/order" if "orderId" in row.json else ""
 
 
 def spot_docs(rows: Iterable[Example]) -> dict[str, str]:
@@ -186,35 +201,27 @@ def usdm_sdk(rows: Iterable[Example]) -> dict[str, str]:
 
 _TRAILING: Final = "trailing orders are not served"
 _PEG: Final = "pegged orders are not served"
-_SOME: Final = "a field of some orders only; produced for POST, GET and DELETE /api/v3/order and their order.* methods"
-_ONE_MODE: Final = "one mode is served: asking for it again, or for the other, is refused as the venue does"
+_ONE_MODE: Final = "one mode is served: asking for it again is refused as the venue does, the other is not served"
 _DOWNLOAD: Final = "downloads of history are not served"
 
-_SOME_ONLY: Final = {
-    f"{operation} .{name}": _SOME
-    for operation in (
-        "POST /api/v3/order/cancelReplace",
-        "DELETE /api/v3/orderList",
-        "POST /api/v3/order/oco",
-        "POST /api/v3/orderList/oto",
-        "POST /api/v3/orderList/otoco",
-        "openOrders.cancelAll",
-        "order.cancel",
-        "order.cancelReplace",
-        "order.place",
-        "orderList.cancel",
-        "orderList.place",
-        "orderList.place.oco",
-        "orderList.place.oto",
-        "orderList.place.otoco",
-    )
-    for name in ("expiryReason", "preventedMatchId", "preventedQuantity")
-}
+_ENDED: Final = "what was cancelled has not expired"
+_AT_ONCE: Final = "the orders of an OCO do not trade as they are placed: nothing of theirs is prevented or expires"
 SPOT_EXCEPTED: Final[dict[str, str]] = {
-    **_SOME_ONLY,
-    "DELETE /api/v3/order expiryReason": "what was cancelled has not expired",
+    "DELETE /api/v3/order expiryReason": _ENDED,
+    "DELETE /api/v3/orderList orderReports[].expiryReason": _ENDED,
+    "POST /api/v3/order/cancelReplace cancelResponse.expiryReason": _ENDED,
+    "order.cancel .expiryReason": _ENDED,
+    "order.cancelReplace result.cancelResponse.expiryReason": _ENDED,
+    "orderList.cancel .expiryReason": _ENDED,
+    "openOrders.cancelAll .expiryReason": _ENDED,
+    "orderList.place .expiryReason": _AT_ONCE,
+    "orderList.place .preventedMatchId": _AT_ONCE,
+    "orderList.place .preventedQuantity": _AT_ONCE,
+    "orderList.place.oco .expiryReason": _AT_ONCE,
+    "orderList.place.oco .preventedMatchId": _AT_ONCE,
+    "orderList.place.oco .preventedQuantity": _AT_ONCE,
     "GET /api/v3/openOrders expiryReason": "what is open has not expired",
-    "openOrders.status result.expiryReason": "what is open has not expired",
+    "openOrders.status result[].expiryReason": "what is open has not expired",
     "e executionReport event.N": "null where there is no commission (the example), its asset where there is one",
     "session.logout result.apiKey": "null, as the documentation shows it; the SDK's example has a word",
     "session.logout result.authorizedSince": "null, as the documentation shows it; the SDK's example has a number",
@@ -263,4 +270,36 @@ USDM_EXCEPTED: Final[dict[str, str]] = {
     "GET /fapi/v1/order/asyn/id": _DOWNLOAD,
     "GET /fapi/v1/trade/asyn": _DOWNLOAD,
     "GET /fapi/v1/trade/asyn/id": _DOWNLOAD,
+}
+_CONVERT: Final = "conversions are not served: HTTP 404"
+# Success bodies that are compared with nothing, by test or heading.
+NOT_COMPARED: Final[dict[str, str]] = {
+    "Order Amend Keep Priority (TRADE)": AMEND,
+    "Query Order Amendments (USER_DATA)": AMEND,
+    "test_order_amendments_success": AMEND,
+    "test_order_amend_keep_priority_success": AMEND,
+    "New Order List - OPO (TRADE)": OPO,
+    "New Order List - OPOCO (TRADE)": OPO,
+    "OPO (TRADE)": OPO,
+    "OPOCO (TRADE)": OPO,
+    "test_order_list_place_opo_success": OPO,
+    "test_order_list_place_opoco_success": OPO,
+    "New order using SOR (TRADE)": SOR,
+    "Place new order using SOR (TRADE)": SOR,
+    "Test new order using SOR (TRADE)": SOR,
+    "Query Allocations (USER_DATA)": SOR,
+    "Account allocations (USER_DATA)": SOR,
+    "test_my_allocations_success": SOR,
+    "test_sor_order_place_success": SOR,
+    "test_sor_order_test_success": SOR,
+    "How to interpret rate limits": "the frame of every answer: compared with those of all methods",
+    "IP limits": "the frame of every answer: compared with those of all methods",
+    "External Lock Update": "locks come from other products of the venue: none is here",
+    'What is "prevented quantity?"': "two fields of an executionReport: compared in Order Update",
+    "How do I know which symbol uses STP?": "two fields of exchangeInfo: compared in Exchange information",
+    "test_accept_the_offered_quote_success": _CONVERT,
+    "test_list_all_convert_pairs_success": _CONVERT,
+    "test_order_status_success": _CONVERT,
+    "test_send_quote_request_success": _CONVERT,
+    "test_classic_portfolio_margin_account_information_success": "portfolio margin is not served: HTTP 404",
 }

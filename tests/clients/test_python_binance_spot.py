@@ -169,6 +169,27 @@ def test_oto_and_otoco(venue: Venue) -> None:
         assert {order["status"] for order in waiting} == {"NEW"}
 
 
+@pytest.mark.usefixtures("flat")
+def test_time_in_force_icebergs_and_self_trade_prevention(venue: Venue) -> None:
+    with sync_client(venue) as client:
+        bid, ask = quote(client)
+        for word, wanted in (("IOC", "EXPIRED"), ("FOK", "EXPIRED"), ("GTC", "NEW")):
+            order = client.order_limit_buy(symbol=SYMBOL, quantity=QUANTITY, price=text(bid * 0.9), timeInForce=word)
+            assert (order["timeInForce"], order["status"]) == (word, wanted)
+        for word in ("IOC", "FOK"):
+            order = client.order_limit_buy(symbol=SYMBOL, quantity=QUANTITY, price=text(ask * 1.01), timeInForce=word)
+            assert (order["timeInForce"], order["status"]) == (word, "FILLED")
+        hidden = client.order_limit_sell(symbol=SYMBOL, quantity="30", icebergQty="4", price=text(ask * 1.0002))
+        assert (hidden["icebergQty"], hidden["status"]) == ("4.00000000", "NEW")
+        coming = client.order_limit_buy(
+            symbol=SYMBOL, quantity="1000", price=text(ask * 1.0002), selfTradePreventionMode="EXPIRE_TAKER"
+        )
+        assert coming["status"] == "EXPIRED_IN_MATCH"
+        assert client.get_order(symbol=SYMBOL, orderId=hidden["orderId"])["status"] == "NEW"
+        (match,) = client.get_prevented_matches(symbol=SYMBOL, orderId=coming["orderId"])
+        assert (match["makerOrderId"], match["takerOrderId"]) == (hidden["orderId"], coming["orderId"])
+
+
 def test_errors_carry_the_venues_code(venue: Venue) -> None:
     with sync_client(venue) as client:
         for code, order in (

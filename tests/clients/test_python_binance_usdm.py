@@ -66,6 +66,27 @@ def test_orders_and_queries(venue: Venue) -> None:
 
 
 @pytest.mark.usefixtures("flat")
+def test_time_in_force(venue: Venue) -> None:
+    with sync_client(venue) as client:
+        bid, ask = futures_quote(client)
+        order = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "quantity": QUANTITY, "newOrderRespType": "RESULT"}
+        until = (int(client.futures_time()["serverTime"]) // 1_000 + 900) * 1_000
+        dated = client.futures_create_order(**order, timeInForce="GTD", goodTillDate=until, price=text(bid * 0.97))
+        assert (dated["status"], dated["goodTillDate"]) == ("NEW", until)
+        for word, price, wanted in (
+            ("IOC", bid * 0.97, "EXPIRED"),
+            ("IOC", ask * 1.01, "FILLED"),
+            ("FOK", ask * 1.01, "FILLED"),
+        ):
+            placed = client.futures_create_order(**order, timeInForce=word, price=text(price))
+            assert (placed["timeInForce"], placed["status"]) == (word, wanted)
+        for word, price, code in (("FOK", bid * 0.97, -5021), ("GTX", ask * 1.01, -5022)):
+            with pytest.raises(BinanceAPIException) as caught:
+                client.futures_create_order(**order, timeInForce=word, price=text(price))
+            assert caught.value.code == code
+
+
+@pytest.mark.usefixtures("flat")
 @pytest.mark.parametrize("kind", ["STOP_MARKET", "TAKE_PROFIT_MARKET", "STOP", "TAKE_PROFIT"])
 def test_stops_go_to_the_algo_endpoint(venue: Venue, kind: str) -> None:
     with sync_client(venue) as client:

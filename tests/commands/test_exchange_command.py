@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 LIVE = "aB3xY9" * 10 + "Zq7w"  # as long and as plain as a real one
@@ -170,6 +171,16 @@ def test_the_ready_file_is_its_owner_s_alone(repository: Path, tmp_path: Path) -
     finish(process)
     assert (tmp_path / "ready.json").stat().st_mode & 0o777 == 0o600
     assert ready["secret"].startswith("SIMULATED")
+
+
+def test_it_listens_on_loopback_and_nowhere_else(repository: Path, tmp_path: Path) -> None:
+    process, ready = start(repository, tmp_path)
+    try:
+        sockets = psutil.Process(process.pid).net_connections(kind="inet")
+        listening = [(one.laddr.ip, one.laddr.port) for one in sockets if one.status == psutil.CONN_LISTEN]
+    finally:
+        finish(process)
+    assert listening == [("127.0.0.1", ready["port"])]
 
 
 def test_anything_but_loopback_is_warned_of(repository: Path, tmp_path: Path) -> None:

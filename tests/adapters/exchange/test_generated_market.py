@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from supreme_system_v5.adapters.exchange.market.generator import GeneratedMarket, funding_rate_e8
-from supreme_system_v5.adapters.exchange.market.price_path import script_level
-from supreme_system_v5.adapters.exchange.market.profiles import Quantiles
+from supreme_system_v5.adapters.exchange.market.price_path import CEILING_TICKS, PricePath, script_level
+from supreme_system_v5.adapters.exchange.market.profiles import Quantiles, profile
 from supreme_system_v5.core.domain.events import BookSnapshot, Depth, Quote, Trade
 from supreme_system_v5.core.domain.money import parse_e8
 from supreme_system_v5.core.market.local_book import LocalBook
@@ -285,3 +286,12 @@ def test_quantiles_interpolate_and_reach_the_tail() -> None:
     assert table.sample(0.9999999) > 990.0
     with pytest.raises(ValueError, match="point"):
         Quantiles((1.0,), (0.0, 1.0))
+
+
+@pytest.mark.parametrize("fraction", [0.45, -0.45])
+def test_a_price_that_is_pushed_for_ever_has_bounds(fraction: float) -> None:
+    path = PricePath(Random(1), profile("calibrated", "spot"), 250_000.0)
+    for _ in range(200):
+        path.push(fraction, 1.0)
+        for _ in range(4):
+            assert 1_000.0 <= path.advance(0.25) <= CEILING_TICKS

@@ -5,7 +5,6 @@ They are no part of the venue's API: a test opens accounts with them, and Ed2551
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 AMOUNT_MAX_E8: Final = 10**12 * 10**8
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
+_AMOUNT: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 _ASSET: Final = re.compile(r"[A-Z0-9]{1,10}", re.ASCII)
 _OWN_KEY: Final = re.compile(r"[A-Za-z0-9]{16,128}", re.ASCII)
 
@@ -31,7 +31,10 @@ def amount_e8(value: object, what: str) -> int:
     """A balance: decimal text or a whole number, not negative. Raises ValueError naming ``what``."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise ValueError(f"{what} must be a decimal number as text")
-    found = parse_e8(str(value))
+    text = str(value)
+    if _AMOUNT.fullmatch(text) is None:
+        raise ValueError(f"{what} must be a plain decimal number, not {text[:40]!r}")
+    found = parse_e8(text)
     if not (0 <= found <= AMOUNT_MAX_E8):
         raise ValueError(f"{what} must be between 0 and {AMOUNT_MAX_E8 // 10**8}")
     return found
@@ -113,7 +116,7 @@ def deposit(exchange: Exchange, asked: Mapping[str, Any], time_ns: int) -> dict[
     account, market, amount = asked.get("account"), asked.get("market", SPOT), asked.get("amount")
     if not isinstance(account, str) or not exchange.keys.of_account(account):
         raise ValueError(f"there is no account {account!r}")
-    if market not in exchange.markets:
+    if not isinstance(market, str) or market not in exchange.markets:
         raise ValueError(f"market {market!r} is not served here")
     sign = -1 if isinstance(amount, str) and amount.startswith("-") else 1
     delta_e8 = sign * amount_e8(amount[1:] if sign < 0 and isinstance(amount, str) else amount, "amount")
@@ -166,8 +169,10 @@ class Control:
         async def on_request(request: web.Request) -> web.Response:
             from aiohttp import web
 
+            from supreme_system_v5.adapters.exchange.bodies import read_json, read_text
+
             try:
-                asked = json.loads(await request.text() or "{}")
+                asked = read_json(await read_text(request) or "{}")
                 if not isinstance(asked, dict):
                     raise ValueError("the body must be a JSON object")
                 found = act(self._exchange, asked, self._server.clock.shown_ns)

@@ -8,13 +8,13 @@ WebSocket API, user data) is attached by whoever wants it; nothing of it is impo
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from aiohttp import web
 
+from supreme_system_v5.adapters.exchange.bodies import http_log, read_json, read_text
 from supreme_system_v5.adapters.exchange.clock import MarketClock
 from supreme_system_v5.adapters.exchange.faults.box import FaultBox
 from supreme_system_v5.adapters.exchange.faults.endings import not_found
@@ -96,7 +96,7 @@ class ExchangeServer:
         for method, path, handler in self._controls:
             app.router.add_route(method, path, handler)  # type: ignore[arg-type]
         app.router.add_route("*", "/{path:.*}", self._on_request)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, logger=http_log)
         await self._runner.setup()
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -113,6 +113,15 @@ class ExchangeServer:
         if not self._is_waiting:
             self.clock.start()
         self._tasks = [asyncio.create_task(self.pump.run()), asyncio.create_task(self.streams.keep_alive())]
+        for task in self._tasks:
+            task.add_done_callback(self._on_task_end)
+
+    def _on_task_end(self, task: asyncio.Task[None]) -> None:
+        """An exchange whose market stands must not look alive: say why, and cut the streams."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            http_log.critical("the exchange stands still", exc_info=error)
+            self.pump.abort_all()
 
     async def stop(self) -> None:
         """Cut the clients and stop listening."""
@@ -188,7 +197,7 @@ class ExchangeServer:
 
     async def _on_fault(self, request: web.Request) -> web.Response:
         try:
-            entry = json.loads(await request.text())
+            entry = read_json(await read_text(request))
             self.faults.inject(entry.get("kind"), entry.get("args", {}), self.clock.shown_ns)
         except (ValueError, AttributeError) as error:
             return web.json_response({"error": str(error)}, status=400)

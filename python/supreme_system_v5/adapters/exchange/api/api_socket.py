@@ -12,11 +12,14 @@ from aiohttp import WSMsgType, web
 
 from supreme_system_v5.adapters.exchange.api.exchange import Exchange
 from supreme_system_v5.adapters.exchange.api.user_streams import Subscription
+from supreme_system_v5.adapters.exchange.bodies import read_json
 from supreme_system_v5.adapters.exchange.streams.hub import frame_bytes
+from supreme_system_v5.adapters.exchange.streams.requests import Rejected
 from supreme_system_v5.core.domain.instrument import SPOT, USDM
 
 BUFFERED_MAX: Final = 4_194_304  # a client further behind than this is cut
 PRIVATE_MESSAGES_MAX: Final = 10  # incoming, a second
+PRIVATE_STREAMS_MAX: Final = 200  # a connection, as on the other USD-M sockets
 
 
 class ApiSocket:
@@ -105,10 +108,12 @@ class PrivateSocket(ApiSocket):
         self._subscriptions: dict[str, Subscription] = {}  # by the name they were asked for under
 
     def subscribe(self, name: str, events: Collection[str] = ()) -> None:
-        """``name``: a listen key, or `<listenKey>@<event>`."""
+        """``name``: a listen key, or `<listenKey>@<event>`. Raises Rejected for one too many."""
         key, _, event = name.partition("@")
         if name in self._subscriptions:
             return
+        if len(self._subscriptions) >= PRIVATE_STREAMS_MAX:
+            raise Rejected("Invalid request: too many streams")
         wanted = {event} if event else set(events or self._events)
         head = b'{"stream":%b,"data":' % json.dumps(name).encode() if self._is_combined else b""
 
@@ -135,15 +140,18 @@ class PrivateSocket(ApiSocket):
 
     def _reply(self, text: str) -> dict[str, Any]:
         try:
-            request = json.loads(text)
+            request = read_json(text)
             method, names, number = request["method"], request.get("params", []), request.get("id")
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise ValueError
         except (ValueError, KeyError, TypeError, AttributeError):
             return {"error": {"code": 3, "msg": "Invalid JSON: expected a request object"}}
         if method == "SUBSCRIBE":
-            for name in names:
-                self.subscribe(name)
+            try:
+                for name in names:
+                    self.subscribe(name)
+            except Rejected as error:
+                return {"error": {"code": error.code, "msg": str(error)}, "id": number}
         elif method == "UNSUBSCRIBE":
             for name in names:
                 self.unsubscribe(name)

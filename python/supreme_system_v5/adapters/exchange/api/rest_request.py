@@ -36,6 +36,14 @@ def read_call(
     return Call(market, method, path, params, payload, api_key, signature, address, False, is_micro)
 
 
+def origin_form(target: str) -> str:
+    """Path and query of a request line, which may also name scheme and host (RFC 9112, absolute form)."""
+    scheme, mark, rest = target.partition("://")
+    if target.startswith("/") or not mark or not scheme.isalpha():
+        return target
+    return "/" + rest.partition("/")[2]
+
+
 def _split(text: str) -> tuple[dict[str, str], str, str]:
     """Parameters decoded; the text without its signature; the signature."""
     params: dict[str, str] = {}

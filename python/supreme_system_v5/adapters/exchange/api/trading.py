@@ -17,14 +17,16 @@ from supreme_system_v5.adapters.exchange.api.api_socket import ApiSocket, Privat
 from supreme_system_v5.adapters.exchange.api.call import JSON_TYPE, Call, Reply
 from supreme_system_v5.adapters.exchange.api.errors import gone, refused
 from supreme_system_v5.adapters.exchange.api.exchange import Exchange
-from supreme_system_v5.adapters.exchange.api.rest_request import read_call
+from supreme_system_v5.adapters.exchange.api.rest_request import origin_form, read_call
 from supreme_system_v5.adapters.exchange.api.user_streams import encode
 from supreme_system_v5.adapters.exchange.api.ws_session import Request, WsSession
+from supreme_system_v5.adapters.exchange.bodies import BadBody, read_body
 from supreme_system_v5.adapters.exchange.faults.acts import FaultActs
 from supreme_system_v5.adapters.exchange.faults.box import CUT, HALF_OPEN, SHUTDOWN, WireFrame
 from supreme_system_v5.adapters.exchange.faults.calls import CLOSED, LATE, SILENT, CallFault
 from supreme_system_v5.adapters.exchange.faults.endings import end_request, ending_body
 from supreme_system_v5.adapters.exchange.streams.hub import hub_of
+from supreme_system_v5.adapters.exchange.streams.requests import Rejected
 from supreme_system_v5.core.domain.instrument import SPOT, USDM
 from supreme_system_v5.core.matching.exchange.happenings import Happening, Liquidated
 from supreme_system_v5.core.matching.exchange.refusal import Refusal
@@ -125,12 +127,14 @@ class Trading:
 
     async def on_rest(self, request: web.Request) -> web.StreamResponse:
         """One REST request."""
-        body = await request.read() if request.can_read_body else b""
         market = SPOT if request.path.startswith("/api/") else USDM
         if market not in self.exchange.markets or request.path.startswith(_RETIRED):
             return _response(gone(request.path) if market == SPOT else refused(Refusal(-1121, "Invalid symbol.")))
         try:
-            call = read_call(market, request.method, request.raw_path, request.headers, body, request.remote or "")
+            body, target = await read_body(request), origin_form(request.raw_path)
+            call = read_call(market, request.method, target, request.headers, body, request.remote or "")
+        except BadBody:
+            return _response(refused(Refusal(-1100, "Illegal characters found in a parameter.")))
         except Refusal as refusal:
             return _response(refused(refusal))
         asked = request.headers.get("X-Sim-Time-Ns", "")
@@ -244,11 +248,13 @@ class Trading:
         ws = web.WebSocketResponse(compress=False, autoping=False, max_msg_size=65_536)
         item = PrivateSocket(ws, request.transport, self.exchange, self._now_ns(), kind == "stream", events)
         names = [query.get("listenKey", ""), *(name.split("/") if kind == "ws" else []), *_streams(query)]
-        for key in names:
-            if key:
-                item.subscribe(key)
         try:
+            for key in names:
+                if key:
+                    item.subscribe(key)
             return await self._serve(request, item)
+        except Rejected as error:
+            return web.Response(status=400, text=str(error))
         finally:
             item.close()
 

@@ -40,5 +40,10 @@ def entry(price_e8: int) -> str:
     return plain_e8(price_e8) if price_e8 else "0.0"
 
 
+def is_number(text: str) -> bool:
+    """True for the digits of a whole number that fits into 64 bits."""
+    return text.isascii() and text.isdigit() and len(text) <= 19
+
+
 def side_word(side: int) -> str:
     return "BUY" if side > 0 else "SELL"

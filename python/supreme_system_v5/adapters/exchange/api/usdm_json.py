@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from supreme_system_v5.adapters.exchange.api.usdm_format import average, money, price, quantity, quote, side_word
+from supreme_system_v5.adapters.exchange.api.usdm_format import (
+    average,
+    is_number,
+    money,
+    price,
+    quantity,
+    quote,
+    side_word,
+)
 from supreme_system_v5.core.domain.money import format_e8, plain_e8
 from supreme_system_v5.core.matching.exchange.algo import AlgoOrder
 from supreme_system_v5.core.matching.exchange.happenings import AlgoUpdate, Happening, OrderUpdate
@@ -102,7 +110,7 @@ def amendment_json(row: Amendment, x: Exchange) -> Json:
         "count": row.number,
     }
     if row.modify_id:
-        changed["modifyId"] = int(row.modify_id) if row.modify_id.isdigit() else row.modify_id
+        changed["modifyId"] = int(row.modify_id) if is_number(row.modify_id) else row.modify_id
     return {
         "amendmentId": row.amendment_id,
         "symbol": symbol,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from supreme_system_v5.adapters.exchange.api.endpoint import TRADE, USER_DATA, Endpoint, Handler
 from supreme_system_v5.adapters.exchange.api.params import Params
+from supreme_system_v5.adapters.exchange.api.usdm_format import is_number
 from supreme_system_v5.adapters.exchange.api.usdm_json import (
     Json,
     ack_json,
@@ -19,6 +19,7 @@ from supreme_system_v5.adapters.exchange.api.usdm_json import (
     result_json,
 )
 from supreme_system_v5.adapters.exchange.api.usdm_window import DAY_MS, Window, read_window
+from supreme_system_v5.adapters.exchange.bodies import read_json
 from supreme_system_v5.core.domain.instrument import USDM
 from supreme_system_v5.core.matching.exchange.refusal import Refusal
 from supreme_system_v5.core.matching.exchange.usdm import UsdmVenue
@@ -152,7 +153,7 @@ def _text(value: object) -> str:
 def _list(params: Params, name: str) -> Sequence[object]:
     """A JSON list. Raises Refusal -1102, -1130."""
     try:
-        rows = json.loads(params.require(name))
+        rows = read_json(params.require(name))
     except ValueError:
         rows = None
     if not isinstance(rows, list):
@@ -176,7 +177,7 @@ def modify(x: Exchange, account: str, params: Params, time_ns: int) -> object:
     body = cancel_json(amend(venue_of(x), account, order_id, client_id, wish, time_ns), x)
     body["pair"] = body["symbol"]
     if wish.modify_id:
-        body["modifyId"] = int(wish.modify_id) if wish.modify_id.isdigit() else wish.modify_id
+        body["modifyId"] = int(wish.modify_id) if is_number(wish.modify_id) else wish.modify_id
     return body
 
 
@@ -207,17 +208,17 @@ def cancel_batch(x: Exchange, account: str, params: Params, time_ns: int) -> obj
     if not sent:
         params.require_one("orderIdList", "origClientOrderIdList")
     by_id = sent[0].lower() == "orderidlist"
-    wanted = _list(params, sent[0])
+    wanted = [str(one) for one in _list(params, sent[0])]
     params.done()
+    if by_id and not all(is_number(one) for one in wanted):
+        raise Refusal(-1130, "Data sent for parameter 'orderIdList' is not valid.")
     if len(wanted) > BATCH_CANCEL_MAX:
         raise Refusal(-4032, "Exceed maximum cancel order size.")
     results: list[Json] = []
     for one in wanted:
         try:
-            order_id = int(str(one)) if by_id else None
-            results.append(cancel_json(venue_of(x).cancel(account, order_id, str(one), time_ns), x))
-        except ValueError:
-            raise Refusal(-1130, "Data sent for parameter 'orderIdList' is not valid.") from None
+            order_id = int(one) if by_id else None
+            results.append(cancel_json(venue_of(x).cancel(account, order_id, one, time_ns), x))
         except Refusal as refusal:
             results.append({"code": refusal.code, "msg": refusal.message})
     return results

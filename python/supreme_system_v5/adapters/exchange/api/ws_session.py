@@ -110,7 +110,7 @@ class WsSession:
         try:
             request = _decoder.decode(frame)
             params = read_params(request)
-        except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError):
             return None
         signature = params.get("signature", "")
         payload = ""

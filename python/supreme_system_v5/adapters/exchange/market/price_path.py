@@ -12,6 +12,7 @@ from typing import Final
 
 from supreme_system_v5.adapters.exchange.market.profiles import SCRIPT, Profile
 
+CEILING_TICKS: Final = 10_000_000.0  # 100,000 USDT
 _FAST_SECONDS: Final = 480.0
 _SLOW_SECONDS: Final = 21_600.0
 _FAST_SIGMA: Final = 0.45
@@ -88,6 +89,8 @@ class PricePath:
             self._drift_seconds -= span
         if self.fair < 1_000.0:  # 10 USDT: reflect, so that a price can never reach zero
             self.fair = 2_000.0 - self.fair
+        elif self.fair > CEILING_TICKS:  # the book is walked tick by tick: a price without bounds would stop it
+            self.fair = 2.0 * CEILING_TICKS - self.fair
         return self.fair
 
 

@@ -20,6 +20,7 @@ from supreme_system_v5.core.wire.binance_encode import error_body
 
 SIM_REST_LATENCY_MS: Final = 20
 REST_WAIT_SECONDS: Final = 30.0
+AHEAD_MAX_NS: Final = 60_000 * NS_PER_MS
 _TOO_MUCH: Final = "Too much request weight used; please use the websocket for live updates to avoid polling the API."
 _BAD_UNIT: Final = "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."
 TIME_UNITS: Final = ("", "MILLISECOND", "MICROSECOND")
@@ -103,7 +104,10 @@ class RestGate:
         if not is_dated and delay_ns == 0:
             return clock.shown_ns
         as_of_ns = delay_ns + (int(asked) + SIM_REST_LATENCY_MS * NS_PER_MS if is_dated else clock.shown_ns)
-        return as_of_ns if await pump.wait_until(as_of_ns, REST_WAIT_SECONDS) else clock.shown_ns
+        if not await pump.wait_until(as_of_ns, REST_WAIT_SECONDS):
+            return clock.shown_ns
+        # Of a market that has ended any time is there; one that nobody reaches must not become its present.
+        return min(as_of_ns, clock.shown_ns + AHEAD_MAX_NS)
 
     async def wait(self, delay_ns: int) -> None:
         """Let so much market time pass (wall time while the market stands)."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 from supreme_system_v5.adapters.exchange.api.params import Params, bad_combination
+from supreme_system_v5.adapters.exchange.bodies import read_json
 from supreme_system_v5.adapters.exchange.market.sim_market import SimMarket
 from supreme_system_v5.adapters.exchange.rest.limits import exchange_info as shipped_info
 from supreme_system_v5.adapters.exchange.rest.request import (
@@ -70,7 +70,7 @@ def _permissions(params: Params) -> frozenset[str]:
     if not text.startswith("["):
         return frozenset({text})
     try:
-        names = json.loads(text)
+        names = read_json(text)
         if not all(isinstance(name, str) for name in names):
             raise ValueError
     except ValueError:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from supreme_system_v5.adapters.exchange.bodies import read_json
 from supreme_system_v5.core.domain.instrument import SPOT, USDM
 
 WEIGHT_LIMIT: Final = {SPOT: 6_000, USDM: 2_400}  # a minute
@@ -25,7 +25,7 @@ def _symbols(params: Params) -> int:
     if "symbol" in params:
         return 1
     try:
-        names = json.loads(params.get("symbols", "[]"))
+        names = read_json(params.get("symbols", "[]"))
     except ValueError:
         return 1
     return len(names) if isinstance(names, list) else 1

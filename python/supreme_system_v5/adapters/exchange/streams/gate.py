@@ -19,6 +19,7 @@ from supreme_system_v5.core.domain.instrument import SPOT, USDM
 
 EXTRAS_OPTION: Final = "x_time_ns"
 MESSAGE_BYTES_MAX: Final = 65_536
+GOODBYE_SECONDS: Final = 5.0
 
 
 class Peer(Protocol):
@@ -42,6 +43,7 @@ class StreamGate:
     def __init__(self, pump: Pump) -> None:
         self._pump = pump
         self.peers: list[Peer] = []
+        self._goodbyes: set[asyncio.Task[None]] = set()
 
     async def on_socket(self, request: web.Request, path: str) -> web.StreamResponse:
         """A GET on a path that is nobody else's."""
@@ -104,23 +106,43 @@ class StreamGate:
             await asyncio.sleep(1.0)
             now = time.monotonic()
             for peer in [*self._pump.clients, *self.peers]:
-                await self._look_after(peer, now)
+                self._look_after(peer, now)
 
-    async def _look_after(self, peer: Peer, now: float) -> None:
+    def _look_after(self, peer: Peer, now: float) -> None:
         if peer.pong_deadline and now > peer.pong_deadline:
             self._forget(peer)
             peer.transport.abort()
         elif self._pump.clock.shown_ns - peer.connected_ns > SESSION_NS:
             self._forget(peer)
-            await peer.ws.close()
+            self._end(peer)
         elif now >= peer.next_ping:
             peer.next_ping = now + peer.ping_seconds
             peer.pong_deadline = peer.pong_deadline or now + peer.pong_seconds
             if not peer.transport.is_closing():
-                await peer.ws.ping(str(int(time.time() * 1_000)).encode())
+                # Written as it is: the socket's own ping waits for a client that does not read, and fails when the
+                # client has just said goodbye; here it would take the pings of all others with it.
+                peer.transport.write(_ping(str(int(time.time() * 1_000)).encode()))
+
+    def _end(self, peer: Peer) -> None:
+        """Say goodbye, without waiting here for the answer: it may never come, or not even be read."""
+
+        async def say_goodbye() -> None:
+            try:
+                await asyncio.wait_for(peer.ws.close(), GOODBYE_SECONDS)
+            except asyncio.TimeoutError:
+                peer.transport.abort()
+
+        task = asyncio.get_running_loop().create_task(say_goodbye())
+        self._goodbyes.add(task)
+        task.add_done_callback(self._goodbyes.discard)
 
     def _forget(self, peer: Peer) -> None:
         if isinstance(peer, Client):
             self._pump.remove(peer)
         elif peer in self.peers:
             self.peers.remove(peer)
+
+
+def _ping(text: bytes) -> bytes:
+    """A ping frame (RFC 6455) of at most 125 bytes."""
+    return bytes((0x89, len(text))) + text

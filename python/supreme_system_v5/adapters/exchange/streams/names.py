@@ -30,10 +30,10 @@ ASSET_INDEX: Final = "assetIndex"
 PUBLIC: Final = "public"  # the USD-M sockets
 MARKET_SOCKET: Final = "market"
 WINDOWS_MS: Final = {"1h": 3_600_000, "4h": 14_400_000, "1d": 86_400_000}
-_DEPTH: Final = re.compile(r"(?:depth|rpiDepth)(5|10|20)?(?:@([0-9]+)ms)?", re.ASCII)
+_DEPTH: Final = re.compile(r"(?:depth|rpiDepth)(5|10|20)?(?:@([0-9]{1,9})ms)?", re.ASCII)
 _KLINE: Final = re.compile(r"kline_([0-9]+[smhdwM])(?:@([+-][0-9]{2}:[0-9]{2}))?", re.ASCII)
 _CONTINUOUS: Final = re.compile(r"(?:perpetual)@continuousKline_([0-9]+[smhdwM])", re.ASCII)
-_ARRAY: Final = re.compile(r"!(miniTicker|ticker|ticker_1h|ticker_4h|ticker_1d)@arr(?:@([0-9]+)ms)?", re.ASCII)
+_ARRAY: Final = re.compile(r"!(miniTicker|ticker|ticker_1h|ticker_4h|ticker_1d)@arr(?:@([0-9]{1,9})ms)?", re.ASCII)
 
 
 class Stream(NamedTuple):

@@ -9,6 +9,8 @@ import json
 import re
 from typing import Any, Final, Protocol
 
+from supreme_system_v5.adapters.exchange.bodies import read_json
+
 METHODS: Final = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 _TEXT_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,36}", re.ASCII)
 _ID_BITS: Final = 63
@@ -53,7 +55,7 @@ def _dump(body: object) -> bytes:
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
-        request = json.loads(text)
+        request = read_json(text)
     except ValueError as error:
         at = error if isinstance(error, json.JSONDecodeError) else None
         line, column = (at.lineno, at.colno) if at is not None else (1, 1)
