@@ -74,7 +74,7 @@ $(VENV)/.stamp-dev: $(VENV)/.stamp-deps requirements-dev.txt
 # --- checking
 
 # The rooms that mostly wait for processes run beside the others; then the pure core beside the other Pythons.
-WAITING := tests/system tests/commands tests/clients
+WAITING := tests/system tests/commands tests/clients tests/determinism
 test: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 	@SUPREME_EXPECT_CORE=$$($(SETUP) expected-core) $(PY) build_support/side_by_side.py \
 		"the suite, core: $$($(SETUP) expected-core)" $(PYTEST) tests $(addprefix --ignore=,$(WAITING)) -- \
