@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
@@ -35,7 +36,8 @@ def call(path: Path, command: str, args: dict[str, Any] | None = None, timeout_s
         try:
             _connect(connection, path, deadline)
             connection.settimeout(max(0.001, deadline - time.monotonic()))
-            connection.sendall(request)
+            with contextlib.suppress(BrokenPipeError):  # hung up on before we spoke: it has said why
+                connection.sendall(request)
             answer = _read_line(connection, deadline)
         except TimeoutError:
             raise ControlTimeoutError(f"the daemon did not answer within {timeout_seconds:g} s") from None
