@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import time
 from typing import Any
 
@@ -140,11 +141,14 @@ def _rest_orders(rest: Rest, records: Records) -> None:
     maker, taker = meet(rest, "EXPIRE_TAKER")
     records.add(f"POST {path}", taker)
     _withdraw(rest, {"orderId": maker})
-    maker, _ = meet(rest, "DECREMENT")
     stopped = records.add(f"POST {path}", rest.post(path, **stop(bid), newOrderRespType="RESULT"))
-    records.add("GET /api/v3/openOrders", rest.get("/api/v3/openOrders", **one))
-    for order in (maker, stopped["orderId"]):
-        records.add(f"DELETE {path}", rest.delete(path, **one, orderId=order))
+    for _ in range(8):  # the market may fill what is left of the maker before it is cancelled
+        maker, _ = meet(rest, "DECREMENT")
+        records.add("GET /api/v3/openOrders", rest.get("/api/v3/openOrders", **one))
+        with contextlib.suppress(Refused):
+            records.add(f"DELETE {path}", rest.delete(path, **one, orderId=maker))
+            break
+    records.add(f"DELETE {path}", rest.delete(path, **one, orderId=stopped["orderId"]))
     replace = "POST /api/v3/order/cancelReplace"
     placed = rest.post(path, **{**stop(bid), **MARKS})
     terms: dict[str, Any] = {"cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": placed["orderId"]}
@@ -237,10 +241,15 @@ async def _api_orders(api: Socket, rest: Rest, records: Records) -> None:
     gone = await keep("order.place", **_texts(limit(bid * 0.9, timeInForce="IOC", newOrderRespType="RESULT")))
     await keep("order.status", **one, orderId=gone["orderId"])
     stopped = await keep("order.place", **_texts(stop(bid)), newOrderRespType="RESULT")
-    maker, _ = meet(rest, "DECREMENT")
-    await keep("order.status", **one, orderId=maker)
-    await keep("openOrders.status", **one)
-    for order in (placed["orderId"], stopped["orderId"], maker):
+    for _ in range(8):
+        maker, _ = meet(rest, "DECREMENT")
+        await keep("order.status", **one, orderId=maker)
+        await keep("openOrders.status", **one)
+        answer = await api.reply("order.cancel", **one, orderId=maker)
+        if "result" in answer:
+            records.add("order.cancel", answer)
+            break
+    for order in (placed["orderId"], stopped["orderId"]):
         await keep("order.cancel", **one, orderId=order)
     placed = await api.ask("order.place", **_texts({**stop(bid), **MARKS}))
     replace = {**stop(bid), **MARKS, "cancelReplaceMode": "ALLOW_FAILURE", "cancelOrderId": placed["orderId"]}
