@@ -86,7 +86,7 @@ def expected_words(market: str, data: dict[str, Any], time_ns: int) -> tuple[obj
     if event in ("aggTrade", "trade"):
         price, quantity = e8(data["p"]), e8(data["q"])
         identity = data["a" if event == "aggTrade" else "t"]
-        fields = (identity, price, quantity, data["E"], data["T"], data["m"], price / 10**8, quantity / 10**8)
+        fields = (identity, price, quantity, data["E"], data["T"], data["m"], float(price) / 1e8, float(quantity) / 1e8)
         return ("Trade", 4, time_ns, *fields)
     if event == "bookTicker":
         return (
@@ -126,6 +126,13 @@ def test_both_parsers_read_what_the_frame_says(
     assert one.has_sim_time == bool(sim_ns)
     scanned = one.scan(raw, RECV_NS)
     assert scanned is None or words(scanned) == wanted
+
+
+def test_a_quantity_beyond_what_a_float_holds_reads_the_same_in_every_build() -> None:
+    raw = b'{"e":"aggTrade","E":0,"s":"ETHUSDT","a":0,"p":"1","q":"6747515134.75","f":0,"l":0,"T":0,"m":false,"M":true}'
+    trade = FrameDecoder("spot", "ETHUSDT").decode(raw, RECV_NS)
+    assert isinstance(trade, Trade) and trade.quantity_e8 == 674751513475000000
+    assert trade.quantity == float(674751513475000000) / 1e8
 
 
 PLAIN = [

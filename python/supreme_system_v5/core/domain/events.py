@@ -90,8 +90,9 @@ class Trade(Event):
         self.price_e8: i64 = price_e8
         self.quantity_e8: i64 = quantity_e8
         self.is_buyer_maker = is_buyer_maker
-        self.price: float = int(price_e8) / 100_000_000
-        self.quantity: float = int(quantity_e8) / 100_000_000
+        # Float by float: pure and compiled round an integer quotient differently beyond 2**53.
+        self.price: float = float(price_e8) / 1e8
+        self.quantity: float = float(quantity_e8) / 1e8
 
 
 class Quote(Event):

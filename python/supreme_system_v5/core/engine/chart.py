@@ -337,11 +337,11 @@ class Chart:
         self.last_close_ms = bar.open_ms + self.bar_ms
         self.committed += 1
         snapshot = self.analyzer.commit(
-            int(bar.open_e8) / E8,
-            int(bar.high_e8) / E8,
-            int(bar.low_e8) / E8,
-            int(bar.close_e8) / E8,
-            int(bar.volume_e8) / E8,
+            float(bar.open_e8) / 1e8,
+            float(bar.high_e8) / 1e8,
+            float(bar.low_e8) / 1e8,
+            float(bar.close_e8) / 1e8,
+            float(bar.volume_e8) / 1e8,
         )
         self.snapshot = snapshot
         is_live = not bar.is_backfilled and not bar.is_provisional
@@ -351,7 +351,7 @@ class Chart:
             self._stand_at(bar)
             return None
         self._own_close_ms = self.last_close_ms
-        self.gate.on_bar_close(state.now_ns, int(bar.close_e8) / E8)
+        self.gate.on_bar_close(state.now_ns, float(bar.close_e8) / 1e8)
         self.arm_gate_timer()
         if not snapshot.is_warm or self.is_blocked_by_bars():
             return None
@@ -379,7 +379,7 @@ class Chart:
         if bar is None:
             return None
         snapshot = self.analyzer.preview(
-            int(bar.high_e8) / E8, int(bar.low_e8) / E8, int(bar.close_e8) / E8, int(bar.volume_e8) / E8
+            float(bar.high_e8) / 1e8, int(bar.low_e8) / E8, int(bar.close_e8) / E8, int(bar.volume_e8) / E8
         )
         self.snapshot = snapshot
         if not snapshot.is_warm or bar.is_provisional or self.is_blocked_by_bars():
