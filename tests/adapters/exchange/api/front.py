@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from supreme_system_v5.adapters.exchange.api.exchange import Exchange
 from supreme_system_v5.adapters.exchange.api.keys import Key
 from supreme_system_v5.adapters.exchange.api.trading import Trading
+from supreme_system_v5.adapters.exchange.control import Control
 from supreme_system_v5.adapters.exchange.server import ExchangeServer
 from tests.adapters.exchange.api.desk import hmac_of
 
@@ -104,11 +105,19 @@ async def read_all(socket: ClientConnection, seconds: float = 0.2) -> list[Any]:
             return messages
 
 
-def run(exchange: Exchange, key: Key, body: Callable[[Front], Awaitable[None]], **options: Any) -> None:
-    """Run a test's body against a running server over the exchange's markets."""
+def run(
+    exchange: Exchange,
+    key: Key,
+    body: Callable[[Front], Awaitable[None]],
+    is_controlled: bool = False,
+    **options: Any,
+) -> None:
+    """Run a test's body against a running server over the exchange's markets; ``is_controlled``: with control calls."""
 
     async def main() -> None:
         server = ExchangeServer(list(exchange.markets.values()), trading=Trading(exchange), **options)
+        if is_controlled:
+            Control(server, exchange)
         await server.start()
         try:
             async with aiohttp.ClientSession() as session:

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import aiohttp
 import pytest
 from websockets.exceptions import ConnectionClosed
 
@@ -16,12 +15,9 @@ from supreme_system_v5.adapters.exchange.api.api_socket import PRIVATE_STREAMS_M
 from supreme_system_v5.adapters.exchange.api.exchange import Exchange
 from supreme_system_v5.adapters.exchange.api.keys import Key
 from supreme_system_v5.adapters.exchange.api.make import make_exchange
-from supreme_system_v5.adapters.exchange.api.trading import Trading
 from supreme_system_v5.adapters.exchange.bodies import http_log
-from supreme_system_v5.adapters.exchange.control import Control
 from supreme_system_v5.adapters.exchange.market.build import generated_markets
 from supreme_system_v5.adapters.exchange.rest.gate import AHEAD_MAX_NS
-from supreme_system_v5.adapters.exchange.server import ExchangeServer
 from tests.adapters.exchange.api.front import Front, read, run
 from tests.adapters.exchange.worlds import SECOND, START_NS
 
@@ -91,18 +87,7 @@ def test_our_own_errors_are_logged(caplog: pytest.LogCaptureFixture) -> None:
 def controlled(body: Callable[[Front], Awaitable[None]]) -> None:
     """Run a test's body against a server with control calls."""
     exchange, key = venue()
-
-    async def main() -> None:
-        server = ExchangeServer(list(exchange.markets.values()), trading=Trading(exchange))
-        Control(server, exchange)
-        await server.start()
-        try:
-            async with aiohttp.ClientSession() as session:
-                await asyncio.wait_for(body(Front(server, exchange, session, key)), 30)
-        finally:
-            await server.stop()
-
-    asyncio.run(main())
+    run(exchange, key, body, is_controlled=True)
 
 
 @pytest.mark.parametrize("path", ["/api/v3/order", "/fapi/v1/order", "/x/account", "/x/deposit", "/x/fault"])

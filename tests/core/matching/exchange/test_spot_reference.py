@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 
 from supreme_system_v5.core.domain.events import Trade
@@ -14,17 +12,11 @@ from supreme_system_v5.core.matching.exchange.ids import Ids
 from supreme_system_v5.core.matching.exchange.refusal import Refusal
 from supreme_system_v5.core.matching.exchange.spot import SpotVenue
 from supreme_system_v5.core.matching.exchange.words import ExchangeOrder, NewOrder
+from supreme_system_v5.core.matching.matcher import Matcher
 from tests.core.matching.bank import E8, MAKER_FEE_E8, MODES, STEP_E8, TAKER_FEE_E8, TICK_E8, Asked, Fill, LosingMarket
+from tests.core.matching.exchange.both import ACCOUNTS, MIDDLE_E8, Both, hundred_thousand
 from tests.core.matching.exchange.naive_spot import PRICELESS, STOPS, NaiveSpot
 
-MIDDLE_E8 = 2_000 * E8
-ACCOUNTS = {
-    "ann": (40 * E8, 80_000 * E8),
-    "bob": (40 * E8, 80_000 * E8),
-    "cat": (5 * E8, 10_000 * E8),
-    "dan": (E8, 300 * E8),
-}
-RESTING_MAX = 40
 KINDS = ("LIMIT", "LIMIT", "LIMIT", "LIMIT", "LIMIT_MAKER", "MARKET", *STOPS)
 
 
@@ -149,63 +141,30 @@ class SpotFloor:
             assert held_e8 + self.venue.books.fees_e8[asset] == opened_e8 + given_e8[asset]
 
 
-class Both:
+class BothVenues(Both):
+    order_share = 0.5
+    trade_until = 0.87
+
     def __init__(self, seed: int) -> None:
-        self.seed = seed
-        self.rng = Random(seed)
-        self.floor = SpotFloor()
-        self.naive = NaiveSpot(ACCOUNTS, MAKER_FEE_E8, TAKER_FEE_E8)
-        self.number = 0
-        self.open: list[int] = []
-        self.counts: dict[str, int] = {}
+        super().__init__(seed, SpotFloor(), NaiveSpot(ACCOUNTS, MAKER_FEE_E8, TAKER_FEE_E8))
         self.given_e8 = {"ETH": 0, "USDT": 0}  # by the market
 
-    def run(self, commands: int) -> None:
-        for index in range(commands):
-            name, said, naive_said = self.step()
-            at = f"seed {self.seed}, command {index}, {name}"
-            assert said == naive_said, at
-            self.compare(at)
-            key = f"{name.partition(' ')[0]} {said}" if isinstance(said, str) else name.partition(" ")[0]
-            self.counts[key] = self.counts.get(key, 0) + 1
-            if index % 250 == 0:
-                self.naive.orders = {n: one for n, one in self.naive.orders.items() if one.is_open}
-                self.open = [n for n in self.open if n in self.naive.orders]
-                self.floor.check_money(self.given_e8)
+    def matcher(self) -> Matcher:
+        return self.floor.venue.matcher
 
-    def compare(self, at: str) -> None:
-        fills = [(self.number_of(order_id), *rest) for order_id, *rest in self.floor.take_fills()]
+    def tidy(self) -> None:
+        super().tidy()
+        self.floor.check_money(self.given_e8)
+
+    def compare_more(self, at: str) -> int:
+        fills = [(self.floor.numbers[order_id], *rest) for order_id, *rest in self.floor.take_fills()]
         assert fills == self.naive.fills, at
         for number, price_e8, quantity_e8, _ in fills:
             side = int(self.floor.orders[number].side) if number in self.floor.orders else 0
             self.given_e8["ETH"] += side * quantity_e8
             self.given_e8["USDT"] -= side * quantity_e8 * price_e8 // E8
-        self.counts["fills"] = self.counts.get("fills", 0) + len(fills)
-        self.naive.fills = []
-        assert self.floor.resting() == self.naive.resting(), at
         assert self.floor.waiting() == sorted(order.number for order in self.naive.waiting), at
-        assert self.floor.balances() == self.naive.balances(), at
-        assert self.floor.market.bids == self.naive.levels(BUY), at
-        assert self.floor.market.asks == self.naive.levels(SELL), at
-
-    def number_of(self, order_id: int) -> int:
-        return self.floor.numbers[order_id]
-
-    def step(self) -> tuple[str, object, object]:
-        draw = self.rng.random()
-        if draw < 0.5:
-            asked = self.asked()
-            self.number += 1
-            self.open.append(self.number)
-            answer = self.floor.place(self.number, asked), self.naive.place(self.number, asked)
-            return f"{asked.kind}/{asked.time_in_force} {self.number} {asked}", *answer
-        if draw < (0.65 if len(self.floor.venue.matcher.resting.all()) < RESTING_MAX else 0.8):
-            number = self.rng.choice(self.open) if self.open else 0
-            return f"cancel {number}", self.floor.cancel(number), self.naive.cancel(number)
-        side = self.rng.choice((BUY, SELL))
-        if draw < 0.87:
-            return self.market_trade(side)
-        return self.market_level(side)
+        return len(fills)
 
     def asked(self) -> Asked:
         rng = self.rng
@@ -240,34 +199,10 @@ class Both:
             asked.quantity_e8 = 9_001 * E8
         return asked
 
-    def market_trade(self, side: int) -> tuple[str, object, object]:
-        price_e8 = self.floor.market.best_e8(-side) or int(self.floor.venue.matcher.best_e8(-side))
-        if price_e8 == 0:
-            return self.market_level(side)
-        shown_e8 = self.floor.market.shown_e8(-side, price_e8)
-        quantity_e8 = STEP_E8 * self.rng.randrange(1, 30_000)
-        if shown_e8 and self.rng.random() < 0.8:
-            quantity_e8 = min(quantity_e8, shown_e8)
-        answer = self.floor.trade(side, price_e8, quantity_e8), self.naive.trade(side, price_e8, quantity_e8)
-        return f"trade {side} {price_e8} {quantity_e8}", *answer
-
-    def market_level(self, side: int) -> tuple[str, object, object]:
-        levels = self.floor.market.side(side)
-        price_e8 = MIDDLE_E8 + TICK_E8 * int(self.rng.gauss(-3.0 * side, 4.0))
-        if levels and self.rng.random() < 0.5:
-            price_e8 = self.rng.choice(sorted(levels))
-        best_e8 = int(self.floor.venue.matcher.best_e8(-side))
-        if best_e8 and (price_e8 - best_e8) * side >= 0:
-            price_e8 = best_e8 - side * TICK_E8
-        quantity_e8 = STEP_E8 * self.rng.choice((0, self.rng.randrange(1, 500), self.rng.randrange(1, 80_000)))
-        self.floor.level(side, price_e8, quantity_e8)
-        self.naive.set_level(side, price_e8, quantity_e8)
-        return f"level {side} {price_e8} {quantity_e8}", None, None
-
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_spot_venue_agrees_with_the_naive_exchange(seed: int) -> None:
-    both = Both(seed)
+    both = BothVenues(seed)
     both.run(600)
     assert both.counts["fills"] > 100
     print(dict(sorted(both.counts.items())))
@@ -275,11 +210,4 @@ def test_the_spot_venue_agrees_with_the_naive_exchange(seed: int) -> None:
 
 @pytest.mark.slow
 def test_a_hundred_thousand_commands_agree() -> None:
-    counts: dict[str, int] = {}
-    for seed in range(100, 110):
-        both = Both(seed)
-        both.run(10_000)
-        for name, count in both.counts.items():
-            counts[name] = counts.get(name, 0) + count
-    print(dict(sorted(counts.items())))
-    assert counts["fills"] > 30_000
+    assert hundred_thousand(BothVenues)["fills"] > 30_000

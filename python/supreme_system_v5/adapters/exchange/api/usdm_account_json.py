@@ -203,45 +203,46 @@ def _liquidation(account: UsdmAccount, x: Exchange) -> str:
     return plain_e8(at_e8)
 
 
-def position_risk_json(account: UsdmAccount, x: Exchange) -> Json:
-    """Versions 1 and 2; also `account.position`."""
-    now, position = figures(account, x), account.position
-    held = position.quantity_e8 != 0
+def _risk_of_every_version(account: UsdmAccount, x: Exchange, now: Figures) -> Json:
+    position = account.position
     return {
         "symbol": x.usdm.instrument.venue_symbol,
+        "positionSide": "BOTH",
         "positionAmt": quantity(x, position.quantity_e8),
         "entryPrice": entry(position.entry_price_e8),
         "breakEvenPrice": entry(position.break_even_e8),
         "markPrice": money(x.usdm.mark_e8),
         "unRealizedProfit": money(now.unrealized_e8),
         "liquidationPrice": _liquidation(account, x),
-        "leverage": str(account.leverage),
-        "maxNotionalValue": plain_e8(max_notional_e8(x.usdm.rules.brackets, account.leverage)),
-        "marginType": "isolated",
-        "isolatedMargin": money(position.isolated_e8 + now.unrealized_e8 if held else 0),
-        "isAutoAddMargin": "false",
-        "positionSide": "BOTH",
         "notional": plain_e8(now.notional_e8),
         "isolatedWallet": plain_e8(position.isolated_e8),
         "updateTime": position_updated(account, x),
     }
 
 
-def position_risk_v3_json(account: UsdmAccount, x: Exchange) -> Json:
-    now, position = figures(account, x), account.position
+def _isolated_margin_e8(account: UsdmAccount, now: Figures) -> int:
+    return account.position.isolated_e8 + now.unrealized_e8 if account.position.quantity_e8 else 0
+
+
+def position_risk_json(account: UsdmAccount, x: Exchange) -> Json:
+    """Versions 1 and 2; also `account.position`."""
+    now = figures(account, x)
     return {
-        "symbol": x.usdm.instrument.venue_symbol,
-        "positionSide": "BOTH",
-        "positionAmt": quantity(x, position.quantity_e8),
-        "entryPrice": entry(position.entry_price_e8),
-        "breakEvenPrice": entry(position.break_even_e8),
-        "markPrice": money(x.usdm.mark_e8),
-        "unRealizedProfit": money(now.unrealized_e8),
-        "liquidationPrice": _liquidation(account, x),
-        "isolatedMargin": plain_e8(position.isolated_e8 + now.unrealized_e8 if position.quantity_e8 else 0),
-        "notional": plain_e8(now.notional_e8),
+        **_risk_of_every_version(account, x, now),
+        "leverage": str(account.leverage),
+        "maxNotionalValue": plain_e8(max_notional_e8(x.usdm.rules.brackets, account.leverage)),
+        "marginType": "isolated",
+        "isolatedMargin": money(_isolated_margin_e8(account, now)),
+        "isAutoAddMargin": "false",
+    }
+
+
+def position_risk_v3_json(account: UsdmAccount, x: Exchange) -> Json:
+    now = figures(account, x)
+    return {
+        **_risk_of_every_version(account, x, now),
+        "isolatedMargin": plain_e8(_isolated_margin_e8(account, now)),
         "marginAsset": x.usdm.instrument.quote_asset,
-        "isolatedWallet": plain_e8(position.isolated_e8),
         "initialMargin": plain_e8(now.position_margin_e8 + now.order_margin_e8),
         "maintMargin": plain_e8(now.maintenance_e8),
         "positionInitialMargin": plain_e8(now.position_margin_e8),
@@ -249,7 +250,6 @@ def position_risk_v3_json(account: UsdmAccount, x: Exchange) -> Json:
         "adl": adl_quantile(account, x),
         "bidNotional": plain_e8(account.bids_e8),
         "askNotional": plain_e8(account.asks_e8),
-        "updateTime": position_updated(account, x),
     }
 
 

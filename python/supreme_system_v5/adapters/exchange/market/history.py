@@ -348,10 +348,14 @@ def fold_rows(rows: list[list[int]], period_ms: int) -> list[list[int]]:
         if not folded or folded[-1][0] != open_ms:
             folded.append([open_ms, *row[1:]])
             continue
-        last = folded[-1]
-        last[2] = max(last[2], row[2])
-        last[3] = min(last[3], row[3])
-        last[4] = row[4]
-        for column in range(5, ROW):
-            last[column] += row[column]
+        extend_row(folded[-1], row)
     return folded
+
+
+def extend_row(into: list[int], row: list[int]) -> None:
+    """Fold the kline row that follows into one of a longer period."""
+    into[2] = max(into[2], row[2])
+    into[3] = min(into[3], row[3])
+    into[4] = row[4]
+    for column in range(5, ROW):
+        into[column] += row[column]

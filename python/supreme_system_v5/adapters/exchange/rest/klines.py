@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Final
 
 from supreme_system_v5.adapters.exchange.api.params import Params
+from supreme_system_v5.adapters.exchange.market.history import extend_row
 from supreme_system_v5.adapters.exchange.market.sim_market import MINUTE_MS, SimMarket
 from supreme_system_v5.adapters.exchange.rest.request import limit_of, time_ms_of
 from supreme_system_v5.core.domain.instrument import SPOT
@@ -71,12 +72,7 @@ class Interval:
                 next_ms = self.next_of(open_ms)
                 folded.append([open_ms, *row[1:]])
                 continue
-            last = folded[-1]
-            last[2] = max(last[2], row[2])
-            last[3] = min(last[3], row[3])
-            last[4] = row[4]
-            for column in range(5, len(row)):
-                last[column] += row[column]
+            extend_row(folded[-1], row)
         return folded
 
 
