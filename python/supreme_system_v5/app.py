@@ -32,16 +32,8 @@ from supreme_system_v5.orchestrator.console import Console
 from supreme_system_v5.orchestrator.dispatch import Dispatcher
 from supreme_system_v5.orchestrator.master import MasterOrchestrator
 from supreme_system_v5.reporting import Reporter
-from supreme_system_v5.startup import (
-    UNWATCHED_SINCE,
-    Market,
-    Trading,
-    account_key,
-    make_parameters,
-    restore_trading,
-    saved_state,
-    unwatched_since,
-)
+from supreme_system_v5.startup import UNWATCHED_SINCE, Market, saved_state, unwatched_since
+from supreme_system_v5.trading import Trading, account_key, make_parameters, restore_trading
 
 if TYPE_CHECKING:
     from supreme_system_v5.config import Settings

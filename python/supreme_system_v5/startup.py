@@ -7,26 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from supreme_system_v5.adapters.execution.paper import PaperGateway
 from supreme_system_v5.adapters.feeds.failover import SourceChoice, choose_source
 from supreme_system_v5.adapters.feeds.feed_set import FeedSet
 from supreme_system_v5.adapters.journal.journal import Journal
 from supreme_system_v5.adapters.journal.reader import JournalReader
 from supreme_system_v5.adapters.journal.words import AccountKey, JournalState
 from supreme_system_v5.core.domain.account import new_ledger
-from supreme_system_v5.core.domain.effects import Effect
 from supreme_system_v5.core.domain.errors import ConfigError, FrameError, SupremeError, VenueError
-from supreme_system_v5.core.domain.instrument import SPOT, Instrument, eth_usdt
+from supreme_system_v5.core.domain.instrument import Instrument, eth_usdt
 from supreme_system_v5.core.domain.market import NS_PER_SECOND, SOURCE_COINGECKO
 from supreme_system_v5.core.domain.money import E8, format_e8
-from supreme_system_v5.core.domain.parameters import Parameters
-from supreme_system_v5.core.engine.engine import Engine
-from supreme_system_v5.core.engine.pump import EventPump
-from supreme_system_v5.core.engine.recovery import SavedState, restore
-from supreme_system_v5.core.market.view import MarketView
-from supreme_system_v5.core.matching.venue import PaperVenue
-from supreme_system_v5.core.strategies.catalogue import make_strategy
+from supreme_system_v5.core.engine.recovery import SavedState
 from supreme_system_v5.orchestrator.clock import EngineClock
+from supreme_system_v5.trading import account_key
 
 if TYPE_CHECKING:
     from supreme_system_v5.adapters.exchange.server import ExchangeServer
@@ -37,85 +30,6 @@ UNWATCHED_SINCE = "unwatched_since"
 PROFILE_DEMO = "demo"  # of the embedded exchange
 QUEUE_EVENTS_ULTRA = 20_000  # events that may wait between socket and engine before reading pauses
 QUEUE_EVENTS = 200_000
-SPOT_FEES_E8 = (100_000, 100_000)  # taker, maker: 0.10 %
-USDM_FEES_E8 = (50_000, 20_000)  # 0.05 %, 0.02 %
-
-
-class Trading:
-    """The pure side of a session: engine, venue and pump, with what the journal gave back."""
-
-    def __init__(self, parameters: Parameters, instrument: Instrument) -> None:
-        self.parameters = parameters
-        self.view = MarketView(instrument)
-        self.engine = Engine(parameters, instrument, self.view, make_strategy(parameters))
-        self.venue = PaperVenue(
-            instrument,
-            self.view,
-            parameters.paper_latency_ms,
-            parameters.taker_fee_e8,
-            parameters.maker_fee_e8,
-            round(parameters.stale_after_seconds * 1000),
-        )
-        self.pump = EventPump(self.engine, self.venue)
-        self.gateway = PaperGateway(self.venue)
-
-    def set_position(self) -> None:
-        """Tell the venue what is held, so that reduce-only orders know."""
-        self.venue.set_position(self.engine.state.ledger.position_e8)
-
-    def protect(self, time_ns: int) -> None:
-        """Rest the restored position's stop and target at the venue again."""
-        state = self.engine.state
-        position = state.position
-        if position is None:
-            return
-        stop = state.orders.get(position.stop_order_id)
-        target = state.orders.get(position.target_order_id)
-        if stop is not None and target is not None:
-            self.gateway.place_protection(stop, target, time_ns)
-
-
-def make_parameters(settings: Settings, key: AccountKey) -> Parameters:
-    """The trading parameters from the settings, in exact units."""
-    taker_e8, maker_e8 = SPOT_FEES_E8 if settings.market == SPOT else USDM_FEES_E8
-    return Parameters(
-        market=settings.market,
-        symbol=settings.symbols[0],
-        strategy=settings.strategy,
-        account=key.id,
-        mode=key.mode,
-        is_simulated=key.is_simulated,
-        initial_balance_e8=round(settings.initial_balance * E8),
-        bar_seconds=settings.bar_seconds,
-        buffer_size=settings.buffer_size_limit,
-        scalping_interval_min_seconds=settings.scalping_interval_min,
-        scalping_interval_max_seconds=settings.scalping_interval_max,
-        scalping_confirm_bars=settings.scalping_confirm_bars,
-        min_price_change_pct=settings.min_price_change_pct,
-        volume_threshold=settings.volume_threshold,
-        gate_target_skip=settings.gate_target_skip or 0.0,
-        stale_after_seconds=settings.stale_after_seconds,
-        position_size_pct=settings.position_size_pct,
-        stop_mode=settings.stop_mode,
-        stop_loss_pct=settings.stop_loss_pct,
-        atr_stop_mult=settings.atr_stop_mult,
-        take_profit_pct=settings.take_profit_pct,
-        position_timeout_minutes=settings.position_timeout_minutes,
-        max_daily_drawdown_pct=settings.max_daily_drawdown_pct,
-        max_exposure_pct=settings.max_exposure_pct,
-        max_order_notional_e8=round(settings.max_order_notional * E8),
-        max_orders_per_minute=settings.max_orders_per_minute,
-        max_spread_bps=settings.max_spread_bps,
-        max_consecutive_losses=settings.max_consecutive_losses,
-        breaker_cooldown_minutes=settings.breaker_cooldown_minutes,
-        kelly_stop=settings.kelly_stop,
-        entry_slippage_bps=settings.entry_slippage_bps,
-        paper_latency_ms=settings.paper_latency_ms,
-        taker_fee_e8=taker_e8,
-        maker_fee_e8=maker_e8,
-        on_stop=settings.on_stop,
-        seed=settings.seed,
-    )
 
 
 class Market:
@@ -262,14 +176,3 @@ def unwatched_since(saved: SavedState) -> int:
     kept_ns = int(saved.state.get(UNWATCHED_SINCE, "0"))
     opened_ns = int(str(saved.position.get("opened_ns", 0)))
     return kept_ns if kept_ns >= opened_ns > 0 else max(1, int(saved.last_time_ns))
-
-
-def account_key(settings: Settings, is_simulated: bool, is_demo: bool) -> AccountKey:
-    """The account of this mode, source class, market and symbol. The scripted demo has an account of its own."""
-    mode = "demo" if is_demo else settings.execution_mode
-    return AccountKey(mode, "simulated" if is_simulated else "real", settings.market, settings.symbols[0])
-
-
-def restore_trading(trading: Trading, saved: SavedState) -> list[Effect]:
-    """Give the engine its past; the records that settle orders left unanswered."""
-    return restore(trading.engine, saved)

@@ -45,7 +45,7 @@ from supreme_system_v5.core.engine.engine import Engine
 from supreme_system_v5.core.engine.recovery import SavedState
 from supreme_system_v5.core.engine.status import SessionStart, engine_status
 from supreme_system_v5.core.wire.binance_decode import FrameDecoder
-from supreme_system_v5.startup import Trading, account_key, make_parameters, restore_trading
+from supreme_system_v5.trading import Trading, account_key, make_parameters, restore_trading
 
 WARM_BARS = 500
 FIRST_ANSWER = 1_000  # answers of equal time and kind come after every socket's frames, in the order they were asked

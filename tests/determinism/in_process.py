@@ -22,7 +22,7 @@ from supreme_system_v5.core.engine.recovery import SavedState
 from supreme_system_v5.orchestrator.clock import EngineClock
 from supreme_system_v5.orchestrator.dispatch import Dispatcher
 from supreme_system_v5.orchestrator.master import MasterOrchestrator
-from supreme_system_v5.startup import Trading, account_key, make_parameters, restore_trading
+from supreme_system_v5.trading import Trading, account_key, make_parameters, restore_trading
 from tests.determinism.daemon import settings_of
 
 WARM_BARS = 500

@@ -167,7 +167,7 @@ def test_a_readable_error_stays_what_it_is(tmp_path: Path) -> None:
 BROKEN = """
 import sys
 from pathlib import Path
-from supreme_system_v5 import startup
+from supreme_system_v5 import trading
 from supreme_system_v5.core.strategies.base import Strategy
 
 class Broken(Strategy):
@@ -179,7 +179,7 @@ class Broken(Strategy):
     def unmet(self, snapshot): return ""
     def state(self): return []
 
-startup.make_strategy = lambda parameters: Broken()
+trading.make_strategy = lambda parameters: Broken()
 from supreme_system_v5.cli import main
 sys.exit(main(["run", "--duration", "20"], Path(sys.argv[1])))
 """

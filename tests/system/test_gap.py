@@ -19,7 +19,8 @@ from supreme_system_v5.core.domain.money import E8
 from supreme_system_v5.core.engine.recovery import SavedState, restore
 from supreme_system_v5.core.engine.state import Position
 from supreme_system_v5.downtime import Downtime, Settlement
-from supreme_system_v5.startup import Trading, make_parameters, unwatched_since
+from supreme_system_v5.startup import unwatched_since
+from supreme_system_v5.trading import Trading, make_parameters
 
 KEY = AccountKey("paper", "simulated", "usdm", "ETH-USDT")
 OPENED_MS = 1_700_000_040_000  # twenty seconds into a minute
