@@ -34,7 +34,7 @@ def main(words: list[str]) -> int:
     started = time.monotonic()
     try:
         for title, *command in jobs[1:]:
-            output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+            output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
             running.append((title, process, output))
         title, *command = jobs[0]

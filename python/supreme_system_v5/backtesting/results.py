@@ -50,6 +50,8 @@ class EquityPoint:
 
 @dataclass
 class Candle:
+    """A bar of the chart, maybe folded from several."""
+
     open_ms: int
     open_e8: int
     high_e8: int
