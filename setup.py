@@ -32,6 +32,8 @@ COMPILED_ROOMS = (
     "core/engine",
     "core/wire/binance_decode.py",
     "core/wire/byte_cursor.py",
+    "backtesting/frames_cut.py",
+    "backtesting/frames_loop.py",
 )
 NOT_COMPILED = frozenset(
     {

@@ -23,7 +23,9 @@ from supreme_system_v5.core.domain.order import Order
 from supreme_system_v5.core.engine.pump import EventPump
 from supreme_system_v5.core.wire.binance_decode import FrameDecoder
 
-FIRST_ANSWER: Final = 1_000  # answers of equal time and kind come after every socket's frames, in the order they were asked
+FIRST_ANSWER: Final = (
+    1_000  # answers of equal time and kind come after every socket's frames, in the order they were asked
+)
 
 
 class Performer(Protocol):
