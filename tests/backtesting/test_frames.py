@@ -67,9 +67,7 @@ def spaced(lines: list[Line]) -> None:
 def other_stamps(lines: list[Line]) -> None:
     """Times of fewer digits: a recorder whose clock began at 0."""
     for line in lines:
-        line.time_ns -= START_NS - 1_000_000
-        if line.stream:
-            line.data = {**line.data, **{key: line.data[key] for key in ("E", "T") if key in line.data}}
+        line.time_ns -= START_NS - 10 * SECOND
 
 
 def short_prices(lines: list[Line]) -> None:
@@ -158,6 +156,7 @@ def two_snapshots(lines: list[Line]) -> None:
 
 BENDS: list[Bend] = [
     spaced,
+    other_stamps,
     short_prices,
     nothing_traded,
     strangers,
