@@ -32,6 +32,8 @@ COMPILED_ROOMS = (
     "core/engine",
     "core/wire/binance_decode.py",
     "core/wire/byte_cursor.py",
+    "backtesting/loop.py",
+    "backtesting/sampling.py",
 )
 NOT_COMPILED = frozenset(
     {
