@@ -34,6 +34,8 @@ COMPILED_ROOMS = (
     "core/wire/byte_cursor.py",
     "backtesting/frames_cut.py",
     "backtesting/frames_loop.py",
+    "backtesting/loop.py",
+    "backtesting/sampling.py",
 )
 NOT_COMPILED = frozenset(
     {

@@ -7,7 +7,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from supreme_system_v5.core.domain.effects import RequestBars, RequestTrades
-from supreme_system_v5.core.domain.events import BARS_COMMIT, BARS_WARMUP, Bars, Trade, Trades
+from supreme_system_v5.core.domain.events import BARS_COMMIT, BARS_WARMUP, Bars, ClosedBar, Trade, Trades
 from supreme_system_v5.core.domain.market import NS_PER_MS, NS_PER_SECOND, Bar
 from supreme_system_v5.core.domain.money import E8
 from supreme_system_v5.core.domain.ports import NEVER_NS
@@ -45,7 +45,8 @@ class Chart:
             p.gate_target_skip,
         )
         self.snapshot: Snapshot | None = None
-        self.committed = 0
+        self.committed: i64 = 0
+        self.last_bar: Bar | None = None  # the last committed one
         self.provisional = 0
         self.pending: list[Bar] = []  # closed, waiting (the first of them for its kline)
         self.is_awaiting_bars = False
@@ -60,6 +61,8 @@ class Chart:
         self._own_close_ms: i64 = 0  # end of the last bar committed from our own trades
         self._asked_to_ms = 0  # RequestBars was for bars that open before this
         self._tries = 0  # of the request for what waits now
+        self._has_bars_only = False
+        self._digest_bars: i64 = p.digest_bars
 
     # -- trades ---------------------------------------------------------------------------------------------------
 
@@ -128,7 +131,7 @@ class Chart:
         if len(self.held) >= HELD_TRADES_MAX:
             # Too many to keep: give the fetch up and go on from here; the klines repair the bars.
             self._release_held()
-        self.held.append(trade)
+        self.held.append(trade.copy())
         if not self.is_awaiting_trades:
             self._release_held()
 
@@ -207,7 +210,7 @@ class Chart:
         return None if reason == SKIP else self._analyze()
 
     def arm_gate_timer(self) -> None:
-        if self.gate.due_ns > 0:
+        if self.gate.due_ns > 0 and not self._has_bars_only:
             self.state.schedule.set(TIMER_GATE, int(self.gate.due_ns))
 
     def set_interval_multiplier(self, multiplier: int) -> None:
@@ -235,6 +238,12 @@ class Chart:
             bar.is_backfilled = True
             klines[int(bar.open_ms)] = bar
         return self._commit_pending(klines, event.is_failed)
+
+    def on_closed_bar(self, event: ClosedBar) -> Signal | None:
+        """A bar of history, where bars are all there is: committed as it is. A hole in the data stays a hole."""
+        self._has_bars_only = True
+        self.is_history_due = False
+        return self._commit(event.as_bar())
 
     def _warm_up(self, bars: list[Bar]) -> None:
         for bar in bars:
@@ -336,6 +345,7 @@ class Chart:
         state = self.state
         self.last_close_ms = bar.open_ms + self.bar_ms
         self.committed += 1
+        self.last_bar = bar
         snapshot = self.analyzer.commit(
             float(bar.open_e8) / 1e8,
             float(bar.high_e8) / 1e8,
@@ -346,7 +356,8 @@ class Chart:
         self.snapshot = snapshot
         is_live = not bar.is_backfilled and not bar.is_provisional
         self.strategy.on_bar(snapshot, is_live)
-        self._hash_bar(bar)
+        if self.committed % self._digest_bars == 0:
+            state.digest.add_state(bar, self.analyzer, self.gate, self.strategy, state.ledger)
         if not is_live:
             self._stand_at(bar)
             return None
@@ -362,14 +373,6 @@ class Chart:
         current = self.bars.current
         if current is not None and current.trades == 0 and current.open_ms == self.last_close_ms:
             current.open_e8 = current.high_e8 = current.low_e8 = current.close_e8 = bar.close_e8
-
-    def _hash_bar(self, bar: Bar) -> None:
-        digest = self.state.digest
-        digest.add_bar(bar)
-        digest.add_floats("analyzer", self.analyzer.state())
-        digest.add_floats("gate", self.gate.state())
-        digest.add_floats("strategy", self.strategy.state())
-        digest.add_numbers("ledger", self.state.ledger.fields())
 
     # -- analysis -------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,6 @@ from supreme_system_v5.core.engine.schedule import TIMER_DAY, TIMER_EQUITY
 from supreme_system_v5.core.engine.state import EngineState
 
 DAY_NS: Final = 86_400 * NS_PER_SECOND
-MINUTE_NS: Final = 60 * NS_PER_SECOND
 
 
 class DayBook:
@@ -27,6 +26,7 @@ class DayBook:
         self.start_ns: i64 = 0
         self.baseline_e8 = 0
         self.is_limit_hit = False
+        self._record_ns: i64 = state.parameters.equity_record_seconds * NS_PER_SECOND
         # The ledger's totals when the day began, to tell the day's own result.
         self.realized_e8 = 0
         self.fees_e8 = 0
@@ -36,7 +36,8 @@ class DayBook:
         """The first market event: the day begins unless it was restored, and the timers run."""
         self.roll(time_ns)
         schedule = self.state.schedule
-        schedule.set(TIMER_EQUITY, int(time_ns - time_ns % MINUTE_NS) + MINUTE_NS)
+        if self._record_ns > 0:
+            schedule.set(TIMER_EQUITY, int(time_ns - time_ns % self._record_ns + self._record_ns))
         schedule.set(TIMER_DAY, int(self.start_ns) + DAY_NS)
 
     def roll(self, time_ns: i64) -> None:
@@ -92,7 +93,7 @@ class DayBook:
 
     def on_equity_timer(self) -> None:
         state = self.state
-        state.schedule.set(TIMER_EQUITY, int(state.now_ns) + MINUTE_NS)
+        state.schedule.set(TIMER_EQUITY, int(state.now_ns + self._record_ns))
         self.record_equity()
         self.check_loss()
 

@@ -17,6 +17,7 @@ from supreme_system_v5.core.domain.events import (
     COMMAND_STOP,
     KIND_BARS,
     KIND_CLOCK,
+    KIND_CLOSED_BAR,
     KIND_COMMAND,
     KIND_DEPTH,
     KIND_FALLBACK,
@@ -31,6 +32,7 @@ from supreme_system_v5.core.domain.events import (
     KIND_TRADES,
     Bars,
     ClockFault,
+    ClosedBar,
     Command,
     Depth,
     Event,
@@ -122,6 +124,15 @@ class Engine:
             if self.view.apply(event) != APPLIED:
                 state.reject_frame("stale_mark")
                 return False
+        if kind == KIND_CLOSED_BAR:
+            return self._accept_bar(cast(ClosedBar, event))
+        return True
+
+    def _accept_bar(self, bar: ClosedBar) -> bool:
+        if not bar.is_sound() or self.view.apply(bar) != APPLIED:
+            self.state.reject_frame("bar")
+            return False
+        self.state.stream_quote_ns = bar.time_ns
         return True
 
     def _accept_quote(self, quote: Quote) -> bool:
@@ -145,6 +156,8 @@ class Engine:
         if not self._is_timely(trade.event_time_ms) or not self._is_timely(trade.trade_time_ms):
             return False
         if self.view.apply(trade) == APPLIED:
+            if self.view.is_derived:
+                self.state.stream_quote_ns = trade.time_ns
             return True
         if self.chart.is_renumbered(trade):
             self.view.last_trade_id = -1
@@ -177,6 +190,10 @@ class Engine:
         elif kind == KIND_DEPTH:
             if self._code == GAP:
                 state.request_book("gap in the depth stream")
+        elif kind == KIND_CLOSED_BAR:
+            self._maybe_signal(self.chart.on_closed_bar(cast(ClosedBar, event)))
+            if state.position is not None:
+                self._mind_position()
         else:
             self._process_rare(event)
         return state.take_effects()

@@ -82,7 +82,7 @@ def engine_status(engine: Engine, start: SessionStart) -> dict[str, object]:
         },
         **_safety(engine),
         "bars": {
-            "committed": engine.chart.committed,
+            "committed": int(engine.chart.committed),
             "provisional": engine.chart.provisional,
             "late": int(engine.chart.bars.late),
             "duplicates": int(engine.chart.bars.duplicates),

@@ -166,6 +166,8 @@ class PaperVenue(Venue):
             self._makers.on_levels(True, event.time_ns)
         elif kind == KIND_TRADE:
             assert isinstance(event, Trade)
+            if self.view.is_derived:
+                self._liquidity.on_event(event)
             self._on_trade(event, reports)
         elif kind == KIND_DEPTH:
             self._liquidity.on_event(event)
