@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 
 from supreme_system_v5.backtesting.frames import open_frames
+from supreme_system_v5.backtesting.frames_backtest import FrameBacktester
 from supreme_system_v5.core.domain.errors import ConfigError
+from supreme_system_v5.core.strategies.catalogue import make_strategy
+from supreme_system_v5.trading import account_key, make_parameters
 from tests.backtesting.frames_world import START_NS, Line, Played, generated_lines, same, write_lines
-from tests.determinism.daemon import BUSY
-from tests.determinism.recordings import FILES, MARKETS, SECOND
+from tests.determinism.daemon import BUSY, settings_of
+from tests.determinism.for_loop import ForLoop
+from tests.determinism.recordings import FILES, MARKETS, SECOND, recording
 
 QUICK = {"BAR_SECONDS": "1"}
 Bend = Callable[[list[Line]], None]
@@ -234,3 +238,27 @@ def test_the_warm_up_comes_from_the_bars_beside_the_recording(data_dir: Path, tm
     assert "no bars_1m file" in alone.klines_note
     assert any("no bars_1m file" in said for said in alone.unknown)
     assert any("funding" in said for said in alone.unknown)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("market", MARKETS)
+def test_a_whole_backtest_is_the_loop_with_a_result(data_dir: Path, tmp_path: Path, market: str) -> None:
+    settings = settings_of(market, tmp_path, **BUSY)
+    parameters = make_parameters(settings, account_key(settings, True, False))
+    loop = ForLoop(recording(data_dir, market), settings).run()
+    shares: list[float] = []
+    results = []
+    for is_plain in (False, True):
+        run = FrameBacktester(parameters, open_frames(files(data_dir, market)), make_strategy(parameters))
+        run.run(shares.append, is_plain=is_plain)
+        results.append(run.result())
+    fast, plain = results
+    assert fast.digest == plain.digest == loop.digest
+    assert fast.trades == plain.trades and len(fast.trades) >= 2
+    assert (fast.equity, fast.candles) == (plain.equity, plain.candles)
+    assert fast.events == loop.trading.engine.state.events
+    assert fast.final_equity_e8 == plain.final_equity_e8 == loop.trading.engine.state.equity_e8()
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    assert any("own orders" in said for said in fast.unknown)
+    assert fast.model["klines"].startswith("1-minute bars of spot_ETHUSDT_20240726")
+    assert fast.first_mark_e8 > 0 and fast.from_ns < fast.to_ns

@@ -21,7 +21,8 @@ from supreme_system_v5.backtesting.frames_loop import FrameLoop
 from supreme_system_v5.backtesting.frames_market import FrameMarket, unknown_of
 from supreme_system_v5.backtesting.frames_odd import OddLines
 from supreme_system_v5.backtesting.frames_plain import FIRST_ANSWER, Performer, PlainLoop, sockets_of
-from supreme_system_v5.backtesting.frames_venue import RecordedVenue, instrument_of
+from supreme_system_v5.backtesting.frames_venue import WARM_BARS, RecordedVenue, instrument_of
+from supreme_system_v5.backtesting.sampling import Sampler
 from supreme_system_v5.core.domain.effects import Effect
 from supreme_system_v5.core.domain.events import Event
 from supreme_system_v5.core.domain.instrument import Instrument
@@ -82,25 +83,24 @@ def run_frames(
     end_ns: int = NEVER,
     on_event: Callable[[Event], None] | None = None,
     is_plain: bool = False,
+    sampler: Sampler | None = None,
+    warm_bars: int = WARM_BARS,
 ) -> FrameCounts:
-    """Play the recording into the pump, up to ``end_ns``. Raises ConfigError for a line that is not a frame."""
+    """Play the recording into the pump, up to ``end_ns``. ``warm_bars``: closed klines before the start, as a daemon
+    asks for them (at most 1,000). Raises ConfigError for a line that is not a frame.
+    """
     if is_plain:
-        return _run_plain(data, pump, bar_seconds, performer, end_ns, on_event)
-    run = _FastRun(data, pump, bar_seconds, performer, end_ns)
+        market = RecordedMarket(data.paths, data.bars_dir)
+        loop = PlainLoop(market, pump, bar_seconds, performer, end_ns, on_event, warm_bars=warm_bars)
+        loop.sampler = sampler
+        return _run_plain(loop)
+    run = _FastRun(data, pump, bar_seconds, performer, end_ns, warm_bars)
     run.loop.on_event = on_event
+    run.loop.sampler = sampler
     return run.run(on_progress)
 
 
-def _run_plain(
-    data: FrameData,
-    pump: EventPump,
-    bar_seconds: int,
-    performer: Performer,
-    end_ns: int,
-    on_event: Callable[[Event], None] | None,
-) -> FrameCounts:
-    market = RecordedMarket(data.paths, data.bars_dir)
-    loop = PlainLoop(market, pump, bar_seconds, performer, end_ns, on_event)
+def _run_plain(loop: PlainLoop) -> FrameCounts:
     started = time.perf_counter()
     loop.run()
     seconds = time.perf_counter() - started
@@ -112,7 +112,7 @@ def _run_plain(
         loop.rejected,
         loop.venue.asked,
         loop.venue.reconnects,
-        market.start_ns,
+        loop.market.start_ns,
         loop.last_ns,
         seconds,
     )
@@ -121,11 +121,19 @@ def _run_plain(
 class _FastRun:
     """One run: the compiled loop with everything it needs around it."""
 
-    def __init__(self, data: FrameData, pump: EventPump, bar_seconds: int, performer: Performer, end_ns: int) -> None:
+    def __init__(
+        self,
+        data: FrameData,
+        pump: EventPump,
+        bar_seconds: int,
+        performer: Performer,
+        end_ns: int,
+        warm_bars: int,
+    ) -> None:
         market = data.venue if isinstance(data.venue, FrameMarket) and not data.venue.is_used else None
         self.market = market or FrameMarket(data.paths, data.bars_dir)
         self.market.is_used = True
-        self.venue = RecordedVenue(self.market, bar_seconds, self._play_until, self._answer)
+        self.venue = RecordedVenue(self.market, bar_seconds, self._play_until, self._answer, warm_bars)
         symbol = self.venue.api.venue_symbol
         decoder = FrameDecoder(self.market.market, symbol)
         sockets = sockets_of(self.market.market)

@@ -13,6 +13,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from supreme_system_v5.backtesting.frames_cut import KIND_UNUSED, FrameCutter
+from supreme_system_v5.backtesting.sampling import Sampler
 from supreme_system_v5.core.domain.effects import Effect
 from supreme_system_v5.core.domain.events import KIND_MARK, KIND_TRADE, Event, Tick
 from supreme_system_v5.core.domain.ports import NEVER_NS
@@ -45,8 +46,11 @@ class FrameLoop:
         self.late: i64 = 0
         self.last_ns: i64 = 0
         self.on_event: Callable[[Event], None] | None = None
+        self.sampler: Sampler | None = None
         self._cutter = cutter
         self._pump = pump
+        self._chart = pump.engine.chart
+        self._committed: i64 = pump.engine.chart.committed
         self._perform = perform
         self._order_of = order_of
         self._tick_ns: i64 = tick_ns
@@ -97,6 +101,8 @@ class FrameLoop:
             effects = pump.process(event)
             if len(effects) > 0 or pump.is_busy:
                 self._settle(effects)
+            if self._chart.committed != self._committed:
+                self._look()
         return True
 
     # -- the same as in the plain loop
@@ -124,6 +130,13 @@ class FrameLoop:
         effects = self._pump.process(event)
         if len(effects) > 0 or self._pump.is_busy:
             self._settle(effects)
+        if self._chart.committed != self._committed:
+            self._look()
+
+    def _look(self) -> None:
+        self._committed = self._chart.committed
+        if self.sampler is not None:
+            self.sampler.look()
 
     def deliver(self, event: Event) -> None:
         """The next event in order."""

@@ -15,7 +15,8 @@ from typing import Final, Protocol
 from supreme_system_v5.adapters.exchange.market.sim_market import NEVER, OutFrame, SimMarket, stream_kind
 from supreme_system_v5.adapters.feeds.binance import LAYOUT
 from supreme_system_v5.adapters.feeds.merge import TICK_NS, order_of
-from supreme_system_v5.backtesting.frames_venue import RecordedVenue
+from supreme_system_v5.backtesting.frames_venue import WARM_BARS, RecordedVenue
+from supreme_system_v5.backtesting.sampling import Sampler
 from supreme_system_v5.core.domain.effects import CancelOrder, Effect, PlaceProtection, SubmitOrder
 from supreme_system_v5.core.domain.errors import FrameError
 from supreme_system_v5.core.domain.events import Event, Tick
@@ -83,12 +84,14 @@ class PlainLoop:
         end_ns: int = NEVER,
         on_event: Callable[[Event], None] | None = None,
         alter: Callable[[OutFrame], OutFrame] | None = None,
+        warm_bars: int = WARM_BARS,
     ) -> None:
+        self.sampler: Sampler | None = None
         self.market = market
         self.end_ns = end_ns
         self.on_event = on_event
         self.alter = alter
-        self.venue = RecordedVenue(market, bar_seconds, self._play_until, self._answer)
+        self.venue = RecordedVenue(market, bar_seconds, self._play_until, self._answer, warm_bars)
         self.frames = 0
         self.processed = 0  # events from the start of the feeds on, as the daemon counts them
         self.late = 0
@@ -183,3 +186,5 @@ class PlainLoop:
             self._performer.perform(effects)
             self.venue.take(effects)
             effects = pump.resume()
+        if self.sampler is not None:
+            self.sampler.look()

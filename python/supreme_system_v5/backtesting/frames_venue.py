@@ -88,6 +88,7 @@ class RecordedVenue:
         bar_seconds: int,
         play_until: Callable[[int], None],
         answer: Callable[[Event], None],
+        warm_bars: int = WARM_BARS,
     ) -> None:
         self.market = market
         self.api = BinanceApi(market.market, SYMBOL, "")
@@ -98,6 +99,7 @@ class RecordedVenue:
         self.failed = 0
         self._bar_seconds = bar_seconds
         self._answer = answer
+        self._warm_bars = warm_bars
         self._book_due_ns = 0
         self.streams = [stream for _, streams in LAYOUT[market.market] for stream in streams]
 
@@ -105,7 +107,7 @@ class RecordedVenue:
         """What the engine hears before the feeds start (clock, warm-up), and then that they are up."""
         start_ns = self.market.start_ns
         first: list[Event] = [self._server_time(0)]
-        bars, _ = run_now(self.api.latest_bars(self._bar_seconds, WARM_BARS, start_ns // NS_PER_MS))
+        bars, _ = run_now(self.api.latest_bars(self._bar_seconds, self._warm_bars, start_ns // NS_PER_MS))
         first.append(Bars(start_ns, BARS_WARMUP, bars, False))
         return first, [self._status(start_ns, stream, FEED_UP) for stream in ("", *self.streams)]
 
