@@ -2,7 +2,7 @@
 
 It is compiled in one group with the engine, which is what makes it fast: the same engine called from an interpreted
 loop is four times slower (`make bench-backtest` shows where the time goes). One Trade (one ClosedBar) is sent again and
-again with other numbers in it; the engine copies what it keeps. The digest is that of fresh objects through `EventPump`.
+again with other numbers in it; the engine copies what it keeps. The digest is that of fresh objects by `EventPump`.
 """
 
 from __future__ import annotations
