@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Protocol
 from supreme_system_v5.core.domain.effects import DecisionRecord, Effect, FillRecord, SubmitOrder, TradeRecord
 from supreme_system_v5.core.domain.money import plain_e8
 from supreme_system_v5.core.domain.order import BUY
+from supreme_system_v5.core.engine.pump import EventPump
 
 WARM_BARS: Final = 500  # what a daemon takes
 LADDER: Final = (35, 50, 75, 100, 150, 200, 300, 400, WARM_BARS, 750, 1_000)
@@ -28,10 +29,15 @@ WARM_UP: Final = "warm-up"
 
 
 class Decision(NamedTuple):
-    """Something the run did or wanted, at engine time ``time_ns``, in words that hold every number of it."""
+    """Something the run did or wanted, at engine time ``time_ns``, in words that hold every number of it.
+
+    ``known_ns``: the time of the event that brought it about. A timer fires, and an order fills inside a bar, at an
+    earlier time than that of the event that shows it.
+    """
 
     time_ns: int
     text: str
+    known_ns: int
 
 
 class Played(NamedTuple):
@@ -83,7 +89,7 @@ class BiasReport(NamedTuple):
 
     @property
     def first(self) -> Difference | None:
-        """The first difference that is a fault: any of look-ahead; of the warm-up those of a daemon's length or more."""
+        """The first difference that is a fault: any of look-ahead; of the warm-up only where a daemon's would differ."""
         for row in self.cuts:
             for found in (row.cut, row.altered):
                 if found is not None:
@@ -119,17 +125,19 @@ class BiasRunner(Protocol):
 
 
 class DecisionLog:
-    """Collects decisions from effects."""
+    """Collects decisions from the effects that come out of a pump."""
 
-    def __init__(self) -> None:
+    def __init__(self, pump: EventPump) -> None:
         self.decisions: list[Decision] = []
+        self._pump = pump
 
     def see(self, effects: list[Effect]) -> None:
         """Take down what of the effects is a decision or its outcome."""
         for effect in effects:
-            text = _words(effect)
-            if text:
-                self.decisions.append(Decision(int(effect.time_ns), text))  # type: ignore[attr-defined]
+            if isinstance(effect, (DecisionRecord, SubmitOrder, FillRecord, TradeRecord)):
+                time_ns = int(effect.time_ns)
+                known_ns = max(time_ns, int(self._pump.under_way_ns))
+                self.decisions.append(Decision(time_ns, _words(effect), known_ns))
 
 
 def check_bias(
@@ -151,7 +159,7 @@ def check_bias(
         cut = _compare(CUT, at_ns, whole, runner.cut(at_ns))
         tell(f"altered after cut {number + 1} of {cuts}")
         altered = runner.altered(at_ns, chance.randrange(1 << 30))
-        known = sum(one.time_ns <= at_ns for one in whole.decisions)
+        known = sum(one.known_ns <= at_ns for one in whole.decisions)
         rows.append(CutRow(at_ns, share, known, cut, _compare(ALTERED, at_ns, whole, altered)))
     starts, warm, enough, note = _check_warm_up(runner, whole, tell)
     return BiasReport(len(whole.decisions), rows, warm, starts, enough, note)
@@ -197,8 +205,8 @@ def _compare(check: str, at_ns: int, whole: Played, changed: Played, is_whole: b
     until_ns = min(whole.until_ns, changed.until_ns)
     if not is_whole:
         until_ns = min(until_ns, at_ns)
-    first = [one for one in whole.decisions if one.time_ns <= until_ns]
-    second = [one for one in changed.decisions if one.time_ns <= until_ns]
+    first = [one for one in whole.decisions if one.known_ns <= until_ns]
+    second = [one for one in changed.decisions if one.known_ns <= until_ns]
     for number in range(max(len(first), len(second))):
         mine = first[number] if number < len(first) else None
         other = second[number] if number < len(second) else None
@@ -208,7 +216,7 @@ def _compare(check: str, at_ns: int, whole: Played, changed: Played, is_whole: b
     return None
 
 
-def _words(effect: Effect) -> str:
+def _words(effect: DecisionRecord | SubmitOrder | FillRecord | TradeRecord) -> str:
     if isinstance(effect, DecisionRecord):
         return " ".join(word for word in (effect.kind, effect.reason, effect.detail) if word)
     if isinstance(effect, SubmitOrder):
@@ -219,6 +227,4 @@ def _words(effect: Effect) -> str:
         report = effect.report
         quantity, price = plain_e8(int(report.last_quantity_e8)), plain_e8(int(report.last_price_e8))
         return f"fill {effect.order.role} {quantity} at {price}"
-    if isinstance(effect, TradeRecord):
-        return f"trade closed by {effect.exit_reason}, net {plain_e8(effect.net_e8)}"
-    return ""
+    return f"trade closed by {effect.exit_reason}, net {plain_e8(effect.net_e8)}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from array import array
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import Final
 
 from supreme_system_v5.backtesting.backtester import Backtester
@@ -19,6 +18,7 @@ from supreme_system_v5.core.domain.instrument import Instrument
 from supreme_system_v5.core.domain.market import NS_PER_MS, Bar
 from supreme_system_v5.core.domain.parameters import Parameters
 from supreme_system_v5.core.engine.engine import Engine
+from supreme_system_v5.core.engine.pump import EventPump
 from supreme_system_v5.core.strategies.base import Strategy
 from supreme_system_v5.history.columns import BarChunk, Column, TradeChunk
 
@@ -99,7 +99,7 @@ class ColumnsRunner:
 
     def _play(self, chunks: Chunks, warm_up: Bars | None = None) -> Played:
         run = Backtester(self._parameters, self._instrument, self._make(chunks), self._model, self._bar_ms)
-        log = _Log(run.engine, run.sampler)
+        log = _Log(run.engine, run.sampler, run.pump)
         run.driver.collector = log
         if warm_up is not None:
             run.take(warm_up)
@@ -156,14 +156,15 @@ class ColumnsRunner:
         bars: list[Bar] = []
         if self._bar_ms:
             for chunk in self._between(from_ms + self._bar_ms, to_ms):
-                columns = [_ints(column) for column in chunk[1:]]
-                bars += [Bar(*row, 1) for row in zip(*columns, strict=True)]
+                assert isinstance(chunk, BarChunk)
+                rows = zip(*(_ints(column) for column in chunk[1:]), strict=True)
+                bars += [Bar(o_ms, o, h, low, c, volume, 1) for o_ms, o, h, low, c, volume in rows]
             return bars
         period_ms = self._parameters.bar_seconds * 1000
         for chunk in self._between(from_ms, to_ms - 1):
             assert isinstance(chunk, TradeChunk)
-            rows = zip(_ints(chunk.time_ms), _ints(chunk.price_e8), _ints(chunk.quantity_e8), strict=True)
-            for time_ms, price_e8, quantity_e8 in rows:
+            trades = zip(_ints(chunk.time_ms), _ints(chunk.price_e8), _ints(chunk.quantity_e8), strict=True)
+            for time_ms, price_e8, quantity_e8 in trades:
                 _fold(bars, time_ms - time_ms % period_ms, period_ms, price_e8, quantity_e8)
         return bars
 
@@ -171,9 +172,9 @@ class ColumnsRunner:
 class _Log(Collector):
     """A collector that also takes the decisions down."""
 
-    def __init__(self, engine: Engine, sampler: Sampler) -> None:
+    def __init__(self, engine: Engine, sampler: Sampler, pump: EventPump) -> None:
         super().__init__(engine, sampler)
-        self.log = DecisionLog()
+        self.log = DecisionLog(pump)
 
     def see(self, effects: list[Effect]) -> None:
         self.log.see(effects)
@@ -201,7 +202,7 @@ def _count_below(times: array[int], time_ms: int) -> int:
 def _rows(chunk: Chunk, low: int, high: int) -> Chunk:
     columns = [bytes(column) for column in chunk[1:]]
     sides = [] if isinstance(chunk, BarChunk) else [columns.pop()[low:high]]
-    return type(chunk)(high - low, *(column[8 * low : 8 * high] for column in columns), *sides)  # type: ignore[call-arg]
+    return type(chunk)(high - low, *(column[8 * low : 8 * high] for column in columns), *sides)
 
 
 def _turned(chunk: Chunk, known: int, base_e8: int, tick_e8: int, chance: random.Random) -> Chunk:
@@ -220,8 +221,9 @@ def _turned(chunk: Chunk, known: int, base_e8: int, tick_e8: int, chance: random
         return values.tobytes()
 
     if isinstance(chunk, BarChunk):
-        high, low = _mixed(chunk.high_e8, mirrored(chunk.low_e8), known), _mixed(
-            chunk.low_e8, mirrored(chunk.high_e8), known
+        high, low = (
+            _mixed(chunk.high_e8, mirrored(chunk.low_e8), known),
+            _mixed(chunk.low_e8, mirrored(chunk.high_e8), known),
         )
         return chunk._replace(
             open_e8=mirrored(chunk.open_e8),

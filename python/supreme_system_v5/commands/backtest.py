@@ -51,7 +51,9 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
         run.run_trades(data.trades(), progress.show)
     progress.end()
     if run.rows == 0:
-        raise ConfigError(f"there is nothing in the data for {args.data or 'the store'} in this range", "see FROM and TO")
+        raise ConfigError(
+            f"there is nothing in the data for {args.data or 'the store'} in this range", "see FROM and TO"
+        )
     result = run.result()
     result.sources = [DataSource(source.path, source.rows, source.sha256) for source in data.sources()]
     result.settings = {key: text for key, text in settings.texts.items() if key.isupper()}

@@ -42,6 +42,12 @@ class EventPump:
         """True while the last event is not finished: perform the effects, then resume()."""
         return self._step != STEP_IDLE
 
+    @property
+    def under_way_ns(self) -> i64:
+        """Time of the event before which timers and the venue are having their turn; 0 = none is."""
+        event = self._event
+        return event.time_ns if event is not None else 0
+
     def process(self, event: Event) -> list[Effect]:
         """Take the next event; call only when not busy."""
         engine = self.engine

@@ -1,0 +1,119 @@
+"""The bias checks: honest runs pass, a strategy that knows the future or began too early is found and named."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from supreme_system_v5.backtesting.bias import ALTERED, CUT, WARM_UP, BiasReport, check_bias
+from supreme_system_v5.backtesting.bias_columns import ColumnsRunner
+from supreme_system_v5.backtesting.models import FillModel
+from supreme_system_v5.core.domain.instrument import eth_usdt
+from supreme_system_v5.core.domain.parameters import Parameters
+from supreme_system_v5.core.strategies.base import Strategy
+from supreme_system_v5.core.strategies.catalogue import make_strategy
+from supreme_system_v5.history.columns import BarChunk, TradeChunk
+from tests.backtesting.bias_strategies import Chunks, Clairvoyant, Normalised, Slow
+from tests.backtesting.series import BarRow, bar_chunks, generated_trades, recorded_bars, trade_chunks
+
+MODEL = FillModel()
+MINUTE_MS = 60_000
+OPEN = Parameters(max_consecutive_losses=1_000, max_daily_drawdown_pct=0.9)
+FAST = replace(
+    OPEN,
+    bar_seconds=1,
+    position_timeout_minutes=0.5,
+    scalping_interval_min_seconds=1.0,
+    scalping_interval_max_seconds=2.0,
+)
+
+
+def generated_bars(count: int, seed: int) -> list[BarRow]:
+    chance = random.Random(seed)
+    rows: list[BarRow] = []
+    price, drift = 200_000.0, 0.0
+    for number in range(count):
+        opened = int(price)
+        path = []
+        for _ in range(6):
+            drift = 0.98 * drift + chance.gauss(0.0, 12.0)
+            price = max(1_000.0, price + drift)
+            path.append(int(price))
+        prices = [opened, max(opened, *path), min(opened, *path), path[-1]]
+        volume = chance.randrange(1, 10**10)
+        o, h, low, c = (value * 1_000_000 for value in prices)
+        rows.append((number * MINUTE_MS, o, h, low, c, volume))
+    return rows
+
+
+def of_bars(rows: list[BarRow], parameters: Parameters, make: Callable[[Chunks], Strategy] | None = None) -> BiasReport:
+    def chunks() -> Iterator[BarChunk | TradeChunk]:
+        yield from bar_chunks(rows, 700)
+
+    honest = make or (lambda _chunks: make_strategy(parameters))
+    return check_bias(ColumnsRunner(parameters, eth_usdt("usdm"), MODEL, MINUTE_MS, chunks, honest), seed=5)
+
+
+def test_an_honest_run_on_bars_passes() -> None:
+    report = of_bars(generated_bars(3_600, 1), OPEN)
+    assert report.first is None
+    assert len(report.cuts) == 5 and report.cuts[-1].decisions > report.cuts[0].decisions > 5
+    assert report.bars_enough is not None and 35 < report.bars_enough <= 500
+    assert report.warm[0].difference is not None, "35 bars cannot be enough"
+    assert all(row.decisions > 0 for row in report.warm)
+
+
+@pytest.mark.slow
+def test_an_honest_run_on_trades_passes() -> None:
+    rows = generated_trades(30_000, 4)
+
+    def chunks() -> Iterator[BarChunk | TradeChunk]:
+        yield from trade_chunks(rows, 3_000)
+
+    runner = ColumnsRunner(FAST, eth_usdt("usdm"), MODEL, 0, chunks, lambda _chunks: make_strategy(FAST))
+    report = check_bias(runner, seed=6)
+    assert report.first is None
+    assert report.cuts[0].decisions > 5
+    assert report.bars_enough is not None and report.bars_enough <= 500
+
+
+@pytest.mark.parametrize("make", [Clairvoyant, Normalised], ids=lambda make: make.__name__)
+def test_who_looks_ahead_is_found_and_named(make: Callable[[Chunks], Strategy]) -> None:
+    report = of_bars(generated_bars(2_000, 2), OPEN, make)
+    found = report.first
+    assert found is not None and found.check in (CUT, ALTERED)
+    assert found.time_ns <= found.at_ns
+    assert found.whole != found.changed and (found.whole or found.changed)
+    assert any(row.cut for row in report.cuts) and any(row.altered for row in report.cuts)
+
+
+def test_a_warm_up_that_is_too_short_is_found() -> None:
+    bars = generated_bars(2_100, 3)
+    report = of_bars(bars, OPEN, lambda _chunks: Slow(800))
+    assert [row.cut for row in report.cuts] == [None] * 5
+    assert report.first is not None and report.first.check == WARM_UP
+    assert report.bars_enough == 1_000
+
+
+def test_the_bars_that_are_enough_are_told() -> None:
+    enough = of_bars(generated_bars(2_100, 3), OPEN, lambda _chunks: Slow(350))
+    assert enough.first is None and enough.bars_enough == 400
+
+
+def test_what_is_too_short_to_be_checked_is_said() -> None:
+    report = of_bars(generated_bars(600, 3), OPEN)
+    assert report.warm == [] and report.bars_enough is None
+    assert "600" in report.warm_note or "599" in report.warm_note
+    assert report.first is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["spot_ETHUSDT_20210420_20210520", "usdm_ETHUSDT_20230703_20230817"])
+def test_recorded_bars(data_dir: Path, name: str) -> None:
+    report = of_bars(recorded_bars(data_dir / "bars_1m" / f"{name}.csv.gz"), replace(OPEN, market="usdm"))
+    assert report.first is None
+    assert report.bars_enough is not None and report.bars_enough <= 500
