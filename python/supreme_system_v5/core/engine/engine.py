@@ -98,15 +98,11 @@ class Engine:
     def accept(self, event: Event) -> bool:
         """Advance the clock, guard the input and update the market view. False = dropped, and counted."""
         state = self.state
-        state.events += 1
         kind = event.kind
-        if event.time_ns > state.now_ns:
-            state.now_ns = event.time_ns
-        if not self.watch.is_started:
-            self._start(event)
-        self._code = 0
         if kind == KIND_TRADE:
-            return self._accept_trade(cast(Trade, event))
+            return self.accept_trade(cast(Trade, event))
+        self._begin(event)
+        self._code = 0
         if kind == KIND_QUOTE:
             return self._accept_quote(cast(Quote, event))
         if kind == KIND_DEPTH:
@@ -135,6 +131,14 @@ class Engine:
         self.state.stream_quote_ns = bar.time_ns
         return True
 
+    def _begin(self, event: Event) -> None:
+        state = self.state
+        state.events += 1
+        if event.time_ns > state.now_ns:
+            state.now_ns = event.time_ns
+        if not self.watch.is_started:
+            self._start(event)
+
     def _accept_quote(self, quote: Quote) -> bool:
         if quote.event_time_ms > 0 and not self._is_timely(quote.event_time_ms):
             return False
@@ -152,16 +156,21 @@ class Engine:
         else:
             self.watch.start(event.time_ns)
 
-    def _accept_trade(self, trade: Trade) -> bool:
-        if not self._is_timely(trade.event_time_ms) or not self._is_timely(trade.trade_time_ms):
+    def accept_trade(self, trade: Trade) -> bool:
+        """As ``accept``, of a trade."""
+        self._begin(trade)
+        if not self._is_timely(trade.event_time_ms):
             return False
-        if self.view.apply(trade) == APPLIED:
-            if self.view.is_derived:
+        if trade.trade_time_ms != trade.event_time_ms and not self._is_timely(trade.trade_time_ms):
+            return False
+        view = self.view
+        if view.on_trade(trade) == APPLIED:
+            if view.is_derived:
                 self.state.stream_quote_ns = trade.time_ns
             return True
         if self.chart.is_renumbered(trade):
-            self.view.last_trade_id = -1
-            return self.view.apply(trade) == APPLIED
+            view.last_trade_id = -1
+            return view.on_trade(trade) == APPLIED
         self.chart.bars.duplicates += 1
         return False
 
@@ -182,11 +191,7 @@ class Engine:
             if state.position is not None:
                 self._mind_position()
         elif kind == KIND_TRADE:
-            signal = self.chart.on_trade(cast(Trade, event))
-            if signal is not None:
-                self._on_signal(signal)
-            if state.position is not None:
-                self._mind_position()
+            return self.process_trade(cast(Trade, event))
         elif kind == KIND_DEPTH:
             if self._code == GAP:
                 state.request_book("gap in the depth stream")
@@ -196,6 +201,17 @@ class Engine:
                 self._mind_position()
         else:
             self._process_rare(event)
+        return state.take_effects()
+
+    def process_trade(self, trade: Trade) -> list[Effect]:
+        """As ``process``, of a trade."""
+        state = self.state
+        state.passed = False
+        signal = self.chart.on_trade(trade)
+        if signal is not None:
+            self._on_signal(signal)
+        if state.position is not None:
+            self._mind_position()
         return state.take_effects()
 
     def _process_rare(self, event: Event) -> None:

@@ -92,7 +92,7 @@ class MarketView:
             return self._on_quote(event)
         if kind == KIND_TRADE:
             assert isinstance(event, Trade)
-            return self._on_trade(event)
+            return self.on_trade(event)
         if kind == KIND_DEPTH:
             assert isinstance(event, Depth)
             self.depth_ns = event.time_ns
@@ -147,7 +147,8 @@ class MarketView:
         self._mix(event.ask_e8, event.ask_quantity_e8)
         return APPLIED
 
-    def _on_trade(self, event: Trade) -> int:
+    def on_trade(self, event: Trade) -> int:
+        """As ``apply``, of a trade."""
         if event.trade_id <= self.last_trade_id:
             return STALE
         self.last_trade_id = event.trade_id

@@ -42,6 +42,7 @@ class BarVenue(Venue):
         slippage_e8: int,
         is_simplest: bool = False,
     ) -> None:
+        super().__init__()
         self.instrument = instrument
         self.view = view
         self.is_simplest = is_simplest
@@ -58,6 +59,7 @@ class BarVenue(Venue):
         working = WorkingOrder(order)
         working.created_ns = time_ns
         self._sent.append(working)
+        self.has_work = True
 
     def cancel(self, client_order_id: str, time_ns: i64) -> None:
         """Cancel at once; says nothing when the order is done by then."""
@@ -70,6 +72,7 @@ class BarVenue(Venue):
 
     def place_protection(self, stop: Order, target: Order, time_ns: i64) -> None:
         """Rest stop and target at once, sized to the position, in the place of any others."""
+        self.has_work = True
         pair = [WorkingOrder(stop), WorkingOrder(target)]
         self._booking.replace_protection(pair, "replaced", time_ns, self._outbox)
         for order in pair:
@@ -95,6 +98,7 @@ class BarVenue(Venue):
         return NEVER_NS
 
     def is_active(self) -> bool:
+        """True while anything rests or waits."""
         return bool(self._sent or self._outbox or self._booking.protection)
 
     def advance(self, time_ns: i64) -> list[ExecutionReport]:
@@ -103,6 +107,7 @@ class BarVenue(Venue):
         self._booking.reports = reports
         if self.is_simplest and self._sent and self._sent[0].created_ns == self.view.trade_ns:
             self._fill_sent(self.view.last_trade_e8, self.view.trade_ns, time_ns, reports)
+        self.has_work = self.is_active()
         return reports
 
     def on_market(self, event: Event) -> list[ExecutionReport]:
@@ -118,6 +123,7 @@ class BarVenue(Venue):
         self._protect(event.open_e8, event.high_e8, event.low_e8, event.time_ns)
         if self.is_simplest:
             self._fill_sent(event.close_e8, event.time_ns, event.time_ns, reports)
+        self.has_work = self.is_active()
         return reports
 
     # ---- fills

@@ -5,7 +5,7 @@ then; whatever rests or waits acts on the market event that concerns it. What it
 what a fill does in `booking.py`, the queue of resting orders in `queue_position.py`.
 
 The driver's order for each event: ``advance(event.time_ns)`` when ``next_ns()`` is due, then apply the event to
-the shared market view, then ``on_market(event)`` when ``is_active()``.
+the shared market view, then ``on_market(event)`` when it ``has_work``.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class PaperVenue(Venue):
         maker_fee_e8: int,
         stale_after_ms: int = STALE_AFTER_MS,
     ) -> None:
+        super().__init__()
         self.instrument = instrument
         self.view = view
         self._stale_after_ns: i64 = stale_after_ms * NS_PER_MS
@@ -85,16 +86,19 @@ class PaperVenue(Venue):
         if self._find(order.client_order_id) is not None:
             raise ValueError(f"client order id is in use: {order.client_order_id}")
         self._inbox.send(WorkingOrder(order), "", time_ns)
+        self.has_work = True
 
     def cancel(self, client_order_id: str, time_ns: i64) -> None:
         """Send a cancel; it arrives like an order does, and says nothing when the order is done by then."""
         self._inbox.send(None, client_order_id, time_ns)
+        self.has_work = True
 
     def place_protection(self, stop: Order, target: Order, time_ns: i64) -> None:
         """Rest stop and target at once, sized to the position, in the place of any others.
 
         Their OPEN (or, without a position, REJECTED) reports come with the next ``advance``.
         """
+        self.has_work = True
         pair = [WorkingOrder(stop), WorkingOrder(target)]
         if self._booking.reducible_e8(pair[0].side) == 0 or pair[0].side != pair[1].side:
             for order in pair:
@@ -149,6 +153,7 @@ class PaperVenue(Venue):
         while True:
             arrival = self._inbox.take(time_ns)
             if arrival is None:
+                self.has_work = self.is_active()
                 return reports
             if arrival.order is None:
                 self._cancel(arrival.cancel_id, arrival.time_ns, reports)
@@ -180,6 +185,7 @@ class PaperVenue(Venue):
             self._makers.on_levels(False, event.time_ns)
         if reports:
             self._tidy(event.time_ns, reports)
+        self.has_work = self.is_active()
         return reports
 
     def state(self) -> list[object]:
