@@ -19,7 +19,7 @@ endif
 SOURCES := setup.py pyproject.toml $(shell find python build_support -type f ! -name '*.pyc' ! -path '*.egg-info/*' 2>/dev/null)
 
 # Verbs that use the newest sources, and verbs that must not wait for a build when something is already installed.
-FRESH_VERBS := demo exchange bench-light check-config validate profile-cpu profile-memory optimize-ultra backtest
+FRESH_VERBS := demo exchange bench-light check-config validate profile-cpu profile-memory optimize-ultra backtest lookahead-check
 CALM_VERBS := stop emergency-stop clear-halt close-breaker monitor status usage logs results info troubleshoot trades reset
 LATER_VERBS := run-ultra-live download replay record
 MAKE_VERBS := run-ultra-local quick-start setup-ultra install-deps test test-quick test-parity test-long bench-all lint format clean help

@@ -72,6 +72,13 @@ VERBS: tuple[Verb, ...] = (
         "the same engine over history: DATA=<file> or the store's FROM= TO=",
         ("data", "from", "to", "kind", "symbol"),
     ),
+    Verb(
+        "lookahead-check",
+        "research",
+        "lookahead_check",
+        "does a run know what comes later, and has it enough warm-up: DATA=<file>",
+        ("data", "from", "to", "kind", "symbol"),
+    ),
     Verb("replay", "research", LATER, "the same engine over a recording"),
     Verb("record", "research", LATER, "record the market as it comes"),
     Verb("profile-cpu", "tune", "profile_cpu", "where the time goes", ("duration",)),

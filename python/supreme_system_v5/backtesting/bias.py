@@ -89,7 +89,7 @@ class BiasReport(NamedTuple):
 
     @property
     def first(self) -> Difference | None:
-        """The first difference that is a fault: any of look-ahead; of the warm-up only where a daemon's would differ."""
+        """The first difference that is a fault: any of look-ahead; of the warm-up where a daemon would differ."""
         for row in self.cuts:
             for found in (row.cut, row.altered):
                 if found is not None:

@@ -14,10 +14,12 @@ from supreme_system_v5.adapters.storage.home import Home
 from supreme_system_v5.backtesting.backtester import Backtester
 from supreme_system_v5.backtesting.models import FillModel
 from supreme_system_v5.backtesting.results import BARS, FRAMES, TRADES, BacktestResult, DataSource
+from supreme_system_v5.commands.backtest_frames import play_recording
 from supreme_system_v5.commands.tables import say, say_json
 from supreme_system_v5.core.domain.errors import ConfigError
 from supreme_system_v5.core.domain.instrument import Instrument, eth_usdt
 from supreme_system_v5.core.domain.money import parse_e8, plain_e8
+from supreme_system_v5.core.domain.parameters import Parameters
 from supreme_system_v5.core.strategies.catalogue import make_strategy
 from supreme_system_v5.history import open as history
 from supreme_system_v5.history.kinds import parse_range
@@ -36,15 +38,10 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
     """0, also for a strategy that loses. Raises ConfigError (exit 2) for data or settings that cannot be used."""
     data = open_data(settings, args)
     if data.kind == FRAMES:
-        raise ConfigError(f"{args.data} is a recording of frames", "frames are played by backtesting/frames.py")
+        return _of_frames(settings, args, data)
     market = data.market or settings.market
     symbol = data.symbol or settings.symbol
-    bar_ms = data.bar_ms if data.kind == BARS else 0
-    if bar_ms not in (0, settings.bar_seconds * 1000):
-        raise ConfigError(
-            f"the data's bars are of {bar_ms // 1000} s and BAR_SECONDS={settings.bar_seconds}",
-            f"make backtest ... BAR_SECONDS={bar_ms // 1000}",
-        )
+    bar_ms = bar_ms_of(settings, data)
     if not bar_ms and settings.backtest_fills != "model":
         raise ConfigError("BACKTEST_FILLS=simplest is for bars", "leave it out, or give a file of bars as DATA")
     run = make_backtester(settings, market, symbol, bar_ms)
@@ -58,10 +55,26 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
         raise ConfigError(
             f"there is nothing in the data for {args.data or 'the store'} in this range", "see FROM and TO"
         )
-    result = run.result()
+    return _finish(settings, args, data, run.result())
+
+
+def _of_frames(settings: Settings, args: argparse.Namespace, data: Data) -> int:
+    progress = Progress(data)
+
+    def show(events: int, share: float) -> None:
+        data.bytes_read = round(share * data.bytes_total)
+        progress.show(events)
+
+    is_whole = not (getattr(args, "from") or args.to)
+    result = play_recording(settings, data.paths, is_whole, show)
+    progress.end()
+    return _finish(settings, args, data, result)
+
+
+def _finish(settings: Settings, args: argparse.Namespace, data: Data, result: BacktestResult) -> int:
     result.sources = [DataSource(source.path, source.rows, source.sha256) for source in data.sources()]
     result.settings = {key: text for key, text in settings.texts.items() if key.isupper()}
-    result.settings |= {"MARKET": market, "SYMBOLS": symbol}
+    result.settings |= {"MARKET": result.market, "SYMBOLS": result.symbol}
     publish(result, Home(settings.home), bool(args.json))
     return 0
 
@@ -76,17 +89,37 @@ def open_data(settings: Settings, args: argparse.Namespace) -> Data:
     return history.open_data(args.data or "", Home(settings.home).root / "data", query)
 
 
+def bar_ms_of(settings: Settings, data: Data) -> int:
+    """The length of the data's bars, 0 for trades. Raises ConfigError where BAR_SECONDS says another one."""
+    bar_ms = data.bar_ms if data.kind == BARS else 0
+    if bar_ms not in (0, settings.bar_seconds * 1000):
+        raise ConfigError(
+            f"the data's bars are of {bar_ms // 1000} s and BAR_SECONDS={settings.bar_seconds}",
+            f"make backtest ... BAR_SECONDS={bar_ms // 1000}",
+        )
+    return bar_ms
+
+
 def make_backtester(settings: Settings, market: str, symbol: str, bar_ms: int) -> Backtester:
     """The run that the settings ask for, on this market's and symbol's instrument."""
+    parameters = parameters_of(settings, market, symbol)
+    return Backtester(parameters, instrument_of(market, symbol), make_strategy(parameters), model_of(settings), bar_ms)
+
+
+def parameters_of(settings: Settings, market: str, symbol: str) -> Parameters:
+    """The parameters of a run over history of this market and symbol."""
     settings = replace(settings, market=market, symbols=(symbol,))
-    parameters = make_parameters(settings, account_key(settings, False, False))
-    model = FillModel(
+    return make_parameters(settings, account_key(settings, False, False))
+
+
+def model_of(settings: Settings) -> FillModel:
+    """How fills are made, by the settings."""
+    return FillModel(
         settings.backtest_spread_ticks,
         parse_e8(str(settings.backtest_depth)),
         settings.backtest_slippage_bps,
         settings.backtest_fills,
     )
-    return Backtester(parameters, instrument_of(market, symbol), make_strategy(parameters), model, bar_ms)
 
 
 def instrument_of(market: str, symbol: str) -> Instrument:
