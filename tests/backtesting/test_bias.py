@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,16 +10,25 @@ from pathlib import Path
 
 import pytest
 
+from supreme_system_v5.adapters.exchange.market.recording import read_lines
 from supreme_system_v5.backtesting.bias import ALTERED, CUT, WARM_UP, BiasReport, check_bias
 from supreme_system_v5.backtesting.bias_columns import ColumnsRunner
+from supreme_system_v5.backtesting.bias_frames import FramesRunner
+from supreme_system_v5.backtesting.frames import open_frames
 from supreme_system_v5.backtesting.models import FillModel
 from supreme_system_v5.core.domain.instrument import eth_usdt
+from supreme_system_v5.core.domain.order import BUY, SELL
 from supreme_system_v5.core.domain.parameters import Parameters
 from supreme_system_v5.core.strategies.base import Strategy
 from supreme_system_v5.core.strategies.catalogue import make_strategy
 from supreme_system_v5.history.columns import BarChunk, TradeChunk
-from tests.backtesting.bias_strategies import Chunks, Clairvoyant, Normalised, Slow
+from supreme_system_v5.optimized.analyzer import Snapshot
+from supreme_system_v5.trading import account_key, make_parameters
+from tests.backtesting.bias_strategies import Chunks, Clairvoyant, Normalised, Simple, Slow
+from tests.backtesting.frames_world import generated_lines, write_lines
 from tests.backtesting.series import BarRow, bar_chunks, generated_trades, recorded_bars, trade_chunks
+from tests.determinism.daemon import BUSY, settings_of
+from tests.determinism.recordings import FILES, MARKETS
 
 MODEL = FillModel()
 MINUTE_MS = 60_000
@@ -117,3 +127,55 @@ def test_recorded_bars(data_dir: Path, name: str) -> None:
     report = of_bars(recorded_bars(data_dir / "bars_1m" / f"{name}.csv.gz"), replace(OPEN, market="usdm"))
     assert report.first is None
     assert report.bars_enough is not None and report.bars_enough <= 500
+
+
+# Frames -----------------------------------------------------------------------------------------------------------
+
+
+class EndOfFile(Simple):
+    """Compares the price with the very last trade of the files it was given."""
+
+    name = "end of file"
+
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        super().__init__()
+        trades = [line for line in read_lines(paths) if line.stream.endswith("@trade")]
+        self.last = float(json.loads(trades[-1].payload)["p"])
+
+    def side(self, snapshot: Snapshot) -> int:
+        return BUY if snapshot.price < self.last else SELL
+
+
+def of_frames(
+    paths: list[Path],
+    market: str,
+    folder: Path,
+    make: Callable[[tuple[Path, ...]], Strategy] | None = None,
+    cuts: int = 3,
+) -> BiasReport:
+    settings = settings_of(market, folder, **BUSY)
+    parameters = make_parameters(settings, account_key(settings, True, False))
+    honest = make or (lambda _paths: make_strategy(parameters))
+    return check_bias(FramesRunner(parameters, open_frames(paths), folder, honest), cuts, seed=9)
+
+
+def test_an_end_of_file_is_found_on_frames(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "made.jsonl.gz", generated_lines("usdm", 90.0))
+    report = of_frames([path], "usdm", tmp_path, EndOfFile)
+    found = report.first
+    assert found is not None and found.check in (CUT, ALTERED) and found.time_ns <= found.at_ns
+    assert "no bars" in report.warm_note
+
+
+def test_an_honest_run_on_frames_passes(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "made.jsonl.gz", generated_lines("usdm", 90.0, seed=12))
+    report = of_frames([path], "usdm", tmp_path)
+    assert report.first is None and report.cuts[-1].decisions > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("market", MARKETS)
+def test_recorded_frames(data_dir: Path, tmp_path: Path, market: str) -> None:
+    report = of_frames([data_dir / "frames" / name for name in FILES[market]], market, tmp_path, cuts=2)
+    assert report.first is None and report.cuts[-1].decisions > 0
+    assert len(report.warm) > 5

@@ -1,4 +1,4 @@
-"""`backtest` on a recording of frames: the account, source class and market of a daemon on the exchange that plays it."""
+"""`backtest` on a recording of frames: in the account of a daemon on the exchange that plays it."""
 
 from __future__ import annotations
 

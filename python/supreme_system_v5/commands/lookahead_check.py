@@ -1,4 +1,4 @@
-"""`lookahead-check`: does a strategy on this data know what it cannot know yet, and does it begin with enough history?"""
+"""`lookahead-check`: does a run on this data know what it cannot know yet, does it begin with enough history?"""
 
 from __future__ import annotations
 
