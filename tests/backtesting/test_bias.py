@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,12 +25,12 @@ from supreme_system_v5.optimized.analyzer import Snapshot
 from supreme_system_v5.trading import account_key, make_parameters
 from tests.backtesting.bias_strategies import Chunks, Clairvoyant, Normalised, Simple, Slow
 from tests.backtesting.frames_world import generated_lines, write_lines
+from tests.backtesting.made_bars import MINUTE_MS, generated_bars
 from tests.backtesting.series import BarRow, bar_chunks, generated_trades, recorded_bars, trade_chunks
 from tests.determinism.daemon import BUSY, settings_of
 from tests.determinism.recordings import FILES, MARKETS
 
 MODEL = FillModel()
-MINUTE_MS = 60_000
 OPEN = Parameters(max_consecutive_losses=1_000, max_daily_drawdown_pct=0.9)
 FAST = replace(
     OPEN,
@@ -40,24 +39,6 @@ FAST = replace(
     scalping_interval_min_seconds=1.0,
     scalping_interval_max_seconds=2.0,
 )
-
-
-def generated_bars(count: int, seed: int) -> list[BarRow]:
-    chance = random.Random(seed)
-    rows: list[BarRow] = []
-    price, drift = 200_000.0, 0.0
-    for number in range(count):
-        opened = int(price)
-        path = []
-        for _ in range(6):
-            drift = 0.98 * drift + chance.gauss(0.0, 12.0)
-            price = max(1_000.0, price + drift)
-            path.append(int(price))
-        prices = [opened, max(opened, *path), min(opened, *path), path[-1]]
-        volume = chance.randrange(1, 10**10)
-        o, h, low, c = (value * 1_000_000 for value in prices)
-        rows.append((number * MINUTE_MS, o, h, low, c, volume))
-    return rows
 
 
 def of_bars(rows: list[BarRow], parameters: Parameters, make: Callable[[Chunks], Strategy] | None = None) -> BiasReport:
