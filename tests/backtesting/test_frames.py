@@ -11,6 +11,7 @@ import pytest
 
 from supreme_system_v5.backtesting.frames import open_frames
 from supreme_system_v5.backtesting.frames_backtest import FrameBacktester
+from supreme_system_v5.backtesting.frames_cut import _stamp_by_bytes, _stamp_by_slices, stamp_of
 from supreme_system_v5.core.domain.errors import ConfigError
 from supreme_system_v5.core.strategies.catalogue import make_strategy
 from supreme_system_v5.trading import account_key, make_parameters
@@ -262,3 +263,17 @@ def test_a_whole_backtest_is_the_loop_with_a_result(data_dir: Path, tmp_path: Pa
     assert any("own orders" in said for said in fast.unknown)
     assert fast.model["klines"].startswith("1-minute bars of spot_ETHUSDT_20240726")
     assert fast.first_mark_e8 > 0 and fast.from_ns < fast.to_ns
+
+
+def test_both_ways_to_read_a_stamp_agree() -> None:
+    """Byte by byte (compiled) and by slices (pure): a line either has the usual shape for both or for none."""
+    good = b'{"recv_ns":1723161254024619568,"frame":{"stream":"ethusdt@bookTicker","data":{"u":1}}}'
+    lines = [good, good[:-1], good + b" ", b" " + good, good.replace(b"1723161254024619568", b"9723161254024619568")]
+    chance = random.Random(1)
+    for _ in range(3_000):
+        bent = bytearray(good)
+        bent[chance.randrange(len(bent))] = chance.choice(b'0123456789{}":,x')
+        lines.append(bytes(bent))
+    for line in lines:
+        assert stamp_of(line) == _stamp_by_slices(line) == _stamp_by_bytes(line)
+    assert stamp_of(good) == 1_723_161_254_024_619_568 and stamp_of(lines[1]) == 0

@@ -17,13 +17,14 @@ from mypy_extensions import i64
 from supreme_system_v5.core.domain.errors import FrameError
 from supreme_system_v5.core.domain.events import KIND_DEPTH, KIND_MARK, KIND_TRADE, Event, Trade
 from supreme_system_v5.core.domain.ports import NEVER_NS
-from supreme_system_v5.core.wire.binance_decode import FrameDecoder
+from supreme_system_v5.core.wire.binance_decode import IS_COMPILED, FrameDecoder
+from supreme_system_v5.core.wire.byte_cursor import has
 
 KIND_UNUSED: Final = -1  # a frame that was sent and that nobody can use: its time counts, it is no event
 _KIND_HOLE: Final = -2  # where a trade stood that has been folded into a later one
 _HEAD: Final = b'{"recv_ns":'
 _FRAME_HEAD: Final = b',"frame":{"stream":"'
-_TAIL: Final = b"}}}"
+_CLOSE: Final = 125
 _STAMP_AT: Final = 11
 _STAMP_END: Final = 30
 _FRAME_AT: Final = 39
@@ -162,7 +163,7 @@ class FrameCutter:
                 self._read_odd(line)
                 continue
             self._see_time(time_ns)
-            if kind == KIND_TRADE and line[raw_at : raw_at + 7] == _RAW_TRADE:
+            if kind == KIND_TRADE and has(line, raw_at, _RAW_TRADE):
                 self._fold(cast(Trade, event), False)
             else:
                 self._events.append(event)
@@ -243,10 +244,16 @@ class FrameCutter:
 
 def stamp_of(line: bytes) -> i64:
     """The receive time of a line of the usual shape, ns; 0 for any other line."""
+    return _stamp_by_bytes(line) if IS_COMPILED else _stamp_by_slices(line)  # bytes are slow in the pure build
+
+
+def _stamp_by_bytes(line: bytes) -> i64:
     size: i64 = len(line)
-    if size < _LINE_MIN or not line.startswith(_HEAD) or not line.endswith(_TAIL):
+    if size < _LINE_MIN:
         return 0
-    if line[_STAMP_END : _STAMP_END + 20] != _FRAME_HEAD:
+    if line[size - 1] != _CLOSE or line[size - 2] != _CLOSE or line[size - 3] != _CLOSE:
+        return 0
+    if not has(line, 0, _HEAD) or not has(line, _STAMP_END, _FRAME_HEAD):
         return 0
     value: i64 = 0
     at: i64 = _STAMP_AT
@@ -257,3 +264,12 @@ def stamp_of(line: bytes) -> i64:
         value = value * 10 + digit
         at += 1
     return value if line[_STAMP_AT] < 57 else 0  # a first digit of 9 would not fit
+
+
+def _stamp_by_slices(line: bytes) -> i64:
+    if len(line) < _LINE_MIN:
+        return 0
+    if not line.startswith(_HEAD) or not line.startswith(_FRAME_HEAD, _STAMP_END) or not line.endswith(b"}}}"):
+        return 0
+    digits = line[_STAMP_AT:_STAMP_END]
+    return int(digits) if digits.isdigit() and digits < b"9" else 0
