@@ -1,7 +1,7 @@
 """A second strategy to copy: one that looks at every trade, past the gate. STRATEGY=trade_window runs it.
 
-It keeps the last 50 trades and asks to be evaluated when one side has taken nearly all of their volume. Plain Python like
-`template.py`. A look at every trade costs about ten times the gate's choice: measured in `make bench-backtest`.
+It keeps the last 50 trades and asks to be evaluated when one side has taken nearly all of their volume. Plain Python
+like `template.py`; what a look at every trade costs is among the figures of `make bench-backtest`.
 """
 
 from __future__ import annotations
