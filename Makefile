@@ -22,7 +22,7 @@ SOURCES := setup.py pyproject.toml $(shell find python build_support -type f ! -
 FRESH_VERBS := demo exchange bench-light check-config validate profile-cpu profile-memory optimize-ultra backtest
 CALM_VERBS := stop emergency-stop clear-halt close-breaker monitor status usage logs results info troubleshoot trades reset
 LATER_VERBS := run-ultra-live download replay record
-MAKE_VERBS := run-ultra-local quick-start setup-ultra install-deps test test-quick test-parity test-long bench-all lint format clean help
+MAKE_VERBS := run-ultra-local quick-start setup-ultra install-deps test test-quick test-parity test-long bench-all bench-backtest lint format clean help
 
 .PHONY: $(FRESH_VERBS) $(CALM_VERBS) $(LATER_VERBS) $(MAKE_VERBS)
 
@@ -98,11 +98,14 @@ test-long: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 # Every figure of the README, one after the other; some need SUPREME_DATA_DIR. On a quiet machine: about half an hour.
 BENCHES := scripts/bench_optimized.py benchmarks/bench_kernel.py benchmarks/bench_hot_path.py \
 	benchmarks/bench_start.py benchmarks/bench_memory.py benchmarks/bench_live.py benchmarks/bench_throttle.py \
-	benchmarks/bench_soak.py benchmarks/bench_exchange.py
+	benchmarks/bench_soak.py benchmarks/bench_exchange.py benchmarks/bench_backtest.py
 bench-all: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 	@failed=""; for bench in $(BENCHES); do echo "== $$bench"; $(PY) $$bench || failed="$$failed $$bench"; done; \
 	$(PY) scripts/load_single_symbol.py --speed 60 || failed="$$failed load_single_symbol"; \
 	if [ -n "$$failed" ]; then echo "missed or failed:$$failed"; exit 1; fi
+
+bench-backtest: $(VENV)/.stamp-package $(VENV)/.stamp-dev
+	@$(PY) benchmarks/bench_backtest.py
 
 lint: $(VENV)/.stamp-dev
 	@$(PY) -m ruff check .

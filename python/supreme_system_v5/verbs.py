@@ -52,6 +52,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("test-parity", "check", MAKE_ONLY, "indicators against TA-Lib and an independent reference"),
     Verb("test-long", "check", MAKE_ONLY, "what takes long: 1x recordings, every fault, 50 kills"),
     Verb("bench-all", "check", MAKE_ONLY, "every benchmark of the README, one after the other"),
+    Verb("bench-backtest", "check", MAKE_ONLY, "how fast a backtest is, and where the time goes"),
     Verb("bench-light", "check", "bench_light", "measure latency, CPU, RSS against the targets", ("duration",)),
     Verb("check-config", "check", "check_config", "each effective setting and its origin", (), True, True),
     Verb("lint", "check", MAKE_ONLY, "ruff and mypy --strict"),
