@@ -220,7 +220,7 @@ class Checker:
     def _look_at_zero(self, times: Any, volumes: Any) -> None:
         for time_ms in times[volumes == 0].tolist():
             if self._zero is not None and self._zero.to_ms == time_ms:
-                self._zero = self._zero._replace(to_ms=time_ms + self.bar_ms, count=self._zero.count + 1)
+                self._zero = self._zero._replace(to_ms=time_ms + self.bar_ms, number=self._zero.number + 1)
                 continue
             self._end_zero()
             self._zero = Finding(ZERO_VOLUME, time_ms, time_ms + self.bar_ms, 1)
