@@ -84,7 +84,7 @@ def test_missing_ids(piece: int) -> None:
     rows = some_trades(100)
     report, _ = checked(TRADES, rows[:40] + rows[47:], piece)
     (gap,) = report.of(GAP)
-    assert gap == (GAP, rows[39][0], rows[47][0], 7, "ids 140 to 146")
+    assert gap == (GAP, rows[39][0], rows[47][0], 7, "ids 140 to 146", 140)
     assert "gap: 2024-08-01 00:00:39 to 2024-08-01 00:00:47: 7 trades missing, ids 140 to 146" in render([report])
 
 

@@ -46,6 +46,7 @@ class Finding(NamedTuple):
     to_ms: int
     number: int
     detail: str = ""
+    first_id: int = -1  # of missing trades
 
 
 class Report:
