@@ -12,19 +12,21 @@ SETUP := VENV=$(VENV) sh build_support/environment.sh
 PYTEST := $(PY) -m pytest
 
 # A stamp says when a step was last done; a venv whose interpreter is gone makes all of them void.
-STAMPS := $(VENV)/.stamp-venv $(VENV)/.stamp-deps $(VENV)/.stamp-package $(VENV)/.stamp-dev $(VENV)/.stamp-any
+STAMPS := $(VENV)/.stamp-venv $(VENV)/.stamp-deps $(VENV)/.stamp-package $(VENV)/.stamp-dev $(VENV)/.stamp-research \
+	$(VENV)/.stamp-any
 ifeq ($(wildcard $(PY)),)
 $(shell rm -f $(STAMPS))
 endif
 SOURCES := setup.py pyproject.toml $(shell find python build_support -type f ! -name '*.pyc' ! -path '*.egg-info/*' 2>/dev/null)
 
 # Verbs that use the newest sources, and verbs that must not wait for a build when something is already installed.
-FRESH_VERBS := demo exchange bench-light check-config validate profile-cpu profile-memory optimize-ultra backtest
+FRESH_VERBS := demo exchange bench-light check-config validate profile-cpu profile-memory optimize-ultra
 CALM_VERBS := stop emergency-stop clear-halt close-breaker monitor status usage logs results info troubleshoot trades reset
-LATER_VERBS := run-ultra-live download replay record
+RESEARCH_VERBS := download import-data check-data backtest
+LATER_VERBS := run-ultra-live replay record
 MAKE_VERBS := run-ultra-local quick-start setup-ultra install-deps test test-quick test-parity test-long bench-all bench-backtest lint format clean help
 
-.PHONY: $(FRESH_VERBS) $(CALM_VERBS) $(LATER_VERBS) $(MAKE_VERBS)
+.PHONY: $(FRESH_VERBS) $(CALM_VERBS) $(RESEARCH_VERBS) $(LATER_VERBS) $(MAKE_VERBS)
 
 $(FRESH_VERBS): $(VENV)/.stamp-package
 	@$(PY) main.py $@
@@ -32,7 +34,11 @@ $(FRESH_VERBS): $(VENV)/.stamp-package
 $(CALM_VERBS): $(VENV)/.stamp-any
 	@$(PY) main.py $@
 
-# These two need no installed package.
+# History on disk needs pyarrow, which nothing else does.
+$(RESEARCH_VERBS): $(VENV)/.stamp-package $(VENV)/.stamp-research
+	@$(PY) main.py $@
+
+# These need no installed package.
 $(LATER_VERBS):
 	@PYTHONPATH=python $(ANY_PY) main.py $@
 
@@ -67,7 +73,11 @@ $(VENV)/.stamp-package: $(VENV)/.stamp-deps $(SOURCES)
 $(VENV)/.stamp-any:
 	@$(MAKE) setup-ultra
 
-$(VENV)/.stamp-dev: $(VENV)/.stamp-deps requirements-dev.txt
+$(VENV)/.stamp-research: $(VENV)/.stamp-deps requirements-research.txt
+	@$(SETUP) research
+	@touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-deps requirements-dev.txt requirements-research.txt
 	@$(SETUP) dev
 	@touch $@
 

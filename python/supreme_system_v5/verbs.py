@@ -65,7 +65,27 @@ VERBS: tuple[Verb, ...] = (
     Verb("info", "watch", "info", "version, core, Python, home, sessions", (), True),
     Verb("troubleshoot", "watch", "troubleshoot", "look for what is wrong, and say the remedy", (), True),
     Verb("trades", "watch", "trades", "closed trades from the journal", ("session",), True),
-    Verb("download", "research", LATER, "historical data"),
+    Verb(
+        "download",
+        "research",
+        "download",
+        "history into data/: SYMBOL= FROM= TO= [KIND=bars|trades|both] [MARKET=spot|usdm]",
+        ("symbol", "from", "to", "kind", "market"),
+    ),
+    Verb(
+        "import-data",
+        "research",
+        "import_data",
+        "files of trades or bars into data/: FILE=a.csv,b.zip [SYMBOL= MARKET=]",
+        ("file", "symbol", "market"),
+    ),
+    Verb(
+        "check-data",
+        "research",
+        "check_data",
+        "gaps, repeats, order, outliers of FILE=, or of SYMBOL= FROM= TO= in data/",
+        ("file", "symbol", "from", "to", "kind", "market"),
+    ),
     Verb(
         "backtest",
         "research",
