@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
+
+np = pytest.importorskip("numpy", reason="numpy is the reference's arithmetic")
 
 from supreme_system_v5.backtesting.backtester import Backtester
 from supreme_system_v5.backtesting.models import FillModel

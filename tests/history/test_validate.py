@@ -58,7 +58,7 @@ def test_good_data_is_left_alone(kind: str, piece: int) -> None:
 def test_missing_minutes(piece: int) -> None:
     rows = some_bars(100)
     report, kept = checked(BARS, rows[:10] + rows[14:50] + rows[51:], piece)
-    assert [(gap.from_ms, gap.to_ms, gap.count) for gap in report.of(GAP)] == [
+    assert [(gap.from_ms, gap.to_ms, gap.number) for gap in report.of(GAP)] == [
         (DAY0_MS + 10 * MINUTE, DAY0_MS + 14 * MINUTE, 4),
         (DAY0_MS + 50 * MINUTE, DAY0_MS + 51 * MINUTE, 1),
     ]
@@ -76,7 +76,7 @@ def test_missing_at_the_ends_of_what_was_asked_for() -> None:
         (12 * MINUTE, 15 * MINUTE),
     ]
     empty, _ = checked(BARS, [], 4, DAY0_MS, DAY0_MS + 15 * MINUTE)
-    assert [gap.count for gap in empty.of(GAP)] == [15]
+    assert [gap.number for gap in empty.of(GAP)] == [15]
 
 
 @pytest.mark.parametrize("piece", [1, 3, 1_000])
@@ -84,7 +84,7 @@ def test_missing_ids(piece: int) -> None:
     rows = some_trades(100)
     report, _ = checked(TRADES, rows[:40] + rows[47:], piece)
     (gap,) = report.of(GAP)
-    assert gap == (GAP, rows[39][0], rows[47][0], 7, "ids 140 to 146")
+    assert gap == (GAP, rows[39][0], rows[47][0], 7, "ids 140 to 146", 140)
     assert "gap: 2024-08-01 00:00:39 to 2024-08-01 00:00:47: 7 trades missing, ids 140 to 146" in render([report])
 
 
@@ -123,7 +123,7 @@ def test_quiet_minutes_and_silences_are_told_and_are_no_fault() -> None:
     rows = [(*row[:5], 0) if 3 <= n < 9 or n == 15 else row for n, row in enumerate(some_bars(20))]
     report, kept = checked(BARS, rows, 4)
     assert kept == rows and report.is_clean
-    assert [(f.from_ms - DAY0_MS, f.count) for f in report.of(ZERO_VOLUME)] == [(3 * MINUTE, 6), (15 * MINUTE, 1)]
+    assert [(f.from_ms - DAY0_MS, f.number) for f in report.of(ZERO_VOLUME)] == [(3 * MINUTE, 6), (15 * MINUTE, 1)]
     trades = some_trades(10)
     late = [trades[n] if n < 5 else (trades[n][0] + 400_000, *trades[n][1:]) for n in range(10)]
     report, _ = checked(TRADES, late, 3)
@@ -178,7 +178,7 @@ def test_any_holes_and_repeats_are_found_in_any_pieces(removed: set[int], repeat
     left = [row for n, row in enumerate(rows) if n not in removed]
     given_rows = [row for n, row in enumerate(rows) if n not in removed for _ in range(2 if n in repeated else 1)]
     report, kept = checked(BARS, given_rows, piece)
-    missing = {(f.from_ms - DAY0_MS) // MINUTE + n for f in report.of(GAP) for n in range(f.count)}
+    missing = {(f.from_ms - DAY0_MS) // MINUTE + n for f in report.of(GAP) for n in range(f.number)}
     assert (kept, missing) == (left, removed)
     assert report.totals.get(DUPLICATE, 0) == len(repeated - removed)
 
@@ -207,5 +207,5 @@ def test_the_maintenance_gap_of_2021_to_the_minute(data_dir: Path) -> None:
     checker.finish()
     (gap,) = report.of(GAP)
     assert (report.rows_in, report.rows_out) == (42_915, 42_915)
-    assert gap.count == (gap.to_ms - gap.from_ms) // MINUTE == 284
+    assert gap.number == (gap.to_ms - gap.from_ms) // MINUTE == 284
     assert "gap: 2021-04-25 04:01 to 2021-04-25 08:45: 284 bars missing" in render([report])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
+from supreme_system_v5.backtesting import loop as loop_module
 from supreme_system_v5.backtesting.collector import Collector
 from supreme_system_v5.backtesting.loop import BarLoop, Driver, TradeLoop
+from supreme_system_v5.backtesting.loop_pure import PureTradeLoop
 from supreme_system_v5.backtesting.models import (
     BARS_UNKNOWN,
     FUNDING_UNKNOWN,
@@ -39,6 +41,7 @@ from supreme_system_v5.core.matching.venue import PaperVenue
 from supreme_system_v5.core.strategies.base import Strategy
 from supreme_system_v5.history.columns import BarChunk, TradeChunk
 
+IS_COMPILED = not str(loop_module.__file__).endswith(".py")
 Watcher = Callable[[int], None]
 
 
@@ -99,7 +102,7 @@ class Backtester:
 
     def run_trades(self, chunks: Iterable[TradeChunk], watch: Watcher | None = None) -> None:
         """Play trades; ``watch`` is told the rows so far after every chunk."""
-        loop = TradeLoop(self.driver)
+        loop = TradeLoop(self.driver) if IS_COMPILED else PureTradeLoop(self.driver)
         for chunk in chunks:
             columns = [bytes(column) for column in chunk[1:]]
             self._begin(columns[0], columns[2])

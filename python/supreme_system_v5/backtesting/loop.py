@@ -65,26 +65,33 @@ def _int64(column: bytes, start: i64) -> i64:
     return b0 | b1 << 8 | b2 << 16 | b3 << 24 | b4 << 32 | b5 << 40 | b6 << 48 | b7 << 56
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class TradeLoop:
     """Feeds trades. Engine time is the trade's exchange time; data without ids is numbered from 1 on."""
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
         self.rows: i64 = 0
-        self._number: i64 = 0
-        self._trade = Trade(0, 0, 0, 0, 1, 1, False)
+        self.number: i64 = 0  # the last one given
+        self.trade = Trade(0, 0, 0, 0, 1, 1, False)
+
+    def check(
+        self, rows: i64, time_ms: bytes, trade_id: bytes, price_e8: bytes, quantity_e8: bytes, is_buyer_maker: bytes
+    ) -> None:
+        """Raises ValueError when a column is shorter than the rows."""
+        if min(len(time_ms), len(trade_id), len(price_e8), len(quantity_e8)) < rows * 8 or len(is_buyer_maker) < rows:
+            raise ValueError(f"a column is shorter than {rows} rows")
 
     def run(
         self, rows: i64, time_ms: bytes, trade_id: bytes, price_e8: bytes, quantity_e8: bytes, is_buyer_maker: bytes
     ) -> None:
         """Every row of a chunk of `history.columns`. Raises ValueError when a column is shorter than the rows."""
-        if min(len(time_ms), len(trade_id), len(price_e8), len(quantity_e8)) < rows * 8 or len(is_buyer_maker) < rows:
-            raise ValueError(f"a column is shorter than {rows} rows")
+        self.check(rows, time_ms, trade_id, price_e8, quantity_e8, is_buyer_maker)
         driver = self.driver
         pump = driver.pump
         sampler = driver.sampler
         chart = pump.engine.chart
-        trade = self._trade
+        trade = self.trade
         committed = chart.committed
         row: i64 = 0
         at: i64 = 0
@@ -94,8 +101,8 @@ class TradeLoop:
             price = _int64(price_e8, at)
             quantity = _int64(quantity_e8, at)
             if number < 0:
-                self._number += 1
-                number = self._number
+                self.number += 1
+                number = self.number
             trade.time_ns = moment_ms * NS_PER_MS
             trade.event_time_ms = moment_ms
             trade.trade_time_ms = moment_ms
@@ -106,7 +113,7 @@ class TradeLoop:
             trade.price = float(price) / 1e8
             trade.quantity = float(quantity) / 1e8
             effects = pump.process_trade(trade)
-            if len(effects) > 0 or pump.is_busy:
+            if len(effects) > 0:  # a pump that wants nothing done is not busy
                 driver.settle(effects)
             if chart.committed != committed:
                 committed = chart.committed
@@ -152,7 +159,7 @@ class BarLoop:
             bar.close_e8 = _int64(close_e8, at)
             bar.volume_e8 = _int64(volume_e8, at)
             effects = pump.process(bar)
-            if len(effects) > 0 or pump.is_busy:
+            if len(effects) > 0:  # a pump that wants nothing done is not busy
                 driver.settle(effects)
             sampler.look()
             at += 8

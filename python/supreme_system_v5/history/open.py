@@ -126,7 +126,7 @@ class Data:
     def _chunks_of(self, path: Path, done: int) -> Iterator[Chunk]:
         size = path.stat().st_size
         rows = 0
-        if _is_parquet(path):
+        if is_parquet(path):
             file = DayFile(path)
             try:
                 for chunk in file.chunks(self.span.from_ms, self.span.to_ms):
@@ -149,7 +149,7 @@ class Data:
             if self.kind == FRAMES:
                 with open_bytes(path) as stream:
                     self._rows[path] = sum(1 for _ in stream)
-            elif _is_parquet(path):
+            elif is_parquet(path):
                 file = DayFile(path)
                 self._rows[path] = file.rows
                 file.close()
@@ -215,7 +215,7 @@ def require_pyarrow() -> None:
 def kind_of(path: Path) -> FileKind:
     """What a file holds. Raises ConfigError for one of no known kind."""
     market, symbol = _by_name(path)
-    if _is_parquet(path):
+    if is_parquet(path):
         file = DayFile(path)
         file.close()
         return FileKind(file.kind, file.notes.get("market", market), person_symbol(file.notes.get("symbol", symbol)))
@@ -234,7 +234,8 @@ def kind_of(path: Path) -> FileKind:
     return FileKind(form.kind, market, person_symbol(symbol))
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
+    """True for a Parquet file, by its first bytes."""
     with path.open("rb") as stream:
         return stream.read(4) == _PARQUET_MAGIC
 

@@ -37,9 +37,9 @@ def columns_of(kind: str) -> tuple[str, ...]:
 
 
 class DayWriter:
-    """Writes one file. ``notes`` go into its metadata: they are part of its bytes, so no clock among them."""
+    """Writes one file."""
 
-    def __init__(self, path: Path, kind: str, notes: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, kind: str) -> None:
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -48,7 +48,7 @@ class DayWriter:
         self._names = columns_of(kind)
         types = [pa.bool_() if name == "is_buyer_maker" else pa.int64() for name in self._names]
         fields = [pa.field(name, kind_of, False) for name, kind_of in zip(self._names, types, strict=True)]
-        self._schema = pa.schema(fields, metadata=dict(sorted(notes.items())))
+        self._schema = pa.schema(fields)
         self._writer = parquet.ParquetWriter(
             path,
             self._schema,
@@ -84,10 +84,11 @@ class DayWriter:
                 arrays.append(pa.Array.from_buffers(pa.int64(), rows, [None, pa.py_buffer(data)]))
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=ROWS_MAX)
 
-    def close(self) -> None:
-        """Write what is left and the footer."""
+    def close(self, notes: Mapping[str, str]) -> None:
+        """Write what is left and the footer with ``notes``: part of the file's bytes, so no clock among them."""
         if self._waiting[0]:
             self._flush(len(self._waiting[0]) // 8)
+        self._writer.add_key_value_metadata(dict(sorted(notes.items())))
         self._writer.close()
 
 
@@ -111,7 +112,7 @@ class DayFile:
             self.kind = BARS
         else:
             raise DataError(f"{path} has the columns {', '.join(names)}", f"known: {', '.join(TRADE_COLUMNS)}")
-        stored: Mapping[bytes, bytes] = self._file.schema_arrow.metadata or {}
+        stored: Mapping[bytes, bytes] = self._file.metadata.metadata or {}
         self.notes = {key.decode(): value.decode() for key, value in stored.items() if not key.startswith(b"ARROW")}
 
     def chunks(self, from_ms: int, to_ms: int) -> Iterator[Chunk]:

@@ -39,13 +39,14 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
 
 
 class Finding(NamedTuple):
-    """``count`` rows (of a gap: missing bars or ids) from ``from_ms`` up to, not including, ``to_ms``."""
+    """``number`` rows (of a gap: missing bars or ids) from ``from_ms`` up to, not including, ``to_ms``."""
 
     kind: str
     from_ms: int
     to_ms: int
-    count: int
+    number: int
     detail: str = ""
+    first_id: int = -1  # of missing trades
 
 
 class Report:
@@ -66,7 +67,7 @@ class Report:
         """Count a finding, and keep it while there is room."""
         places = self.places.get(found.kind, 0)
         self.places[found.kind] = places + 1
-        self.totals[found.kind] = self.totals.get(found.kind, 0) + found.count
+        self.totals[found.kind] = self.totals.get(found.kind, 0) + found.number
         if places < FINDINGS_MAX:
             self.findings.append(found)
 
@@ -97,7 +98,7 @@ class Report:
                     "to_time_ns": f.to_ms * 1_000_000,
                     "from": time_text(f.from_ms),
                     "to": time_text(f.to_ms),
-                    "count": f.count,
+                    "count": f.number,
                     "detail": f.detail,
                 }
                 for f in self.findings
@@ -150,5 +151,5 @@ def _lines_of(report: Report, kind: str) -> list[str]:
 
 def _what(report: Report, item: Finding, words: str) -> str:
     if item.kind in (ZERO_VOLUME, SILENCE):
-        return f"{item.count:,} {words}" if item.kind == ZERO_VOLUME else words
-    return f"{item.count:,} {report.unit if item.count != 1 else report.unit[:-1]} {words}"
+        return f"{item.number:,} {words}" if item.kind == ZERO_VOLUME else words
+    return f"{item.number:,} {report.unit if item.number != 1 else report.unit[:-1]} {words}"

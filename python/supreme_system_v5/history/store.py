@@ -86,20 +86,72 @@ class Store:
 
         ``until_ms``: up to when the day is known, 0 = it is over. Raises ConfigError when it cannot be written.
         """
+        with self.write(wanted, day, until_ms) as writing_day:
+            for chunk in chunks:
+                writing_day.add(chunk)
+        return writing_day.rows
+
+    @contextlib.contextmanager
+    def write(self, wanted: Series, day: date, until_ms: int = 0) -> Iterator[DayWriting]:
+        """A day to be written: it is stored when the block ends without an error, and has at least one row."""
         path = self.path(wanted, day)
-        part = path.with_name(path.name + PART)
         notes = {"format": FORMAT, "market": wanted.market, "symbol": wanted.symbol, "kind": wanted.kind}
         notes["day"] = day.isoformat()
         if until_ms:
             notes["until_ms"] = str(until_ms)
         with writing(self.folder):
             path.parent.mkdir(parents=True, exist_ok=True)
-            writer = DayWriter(part, wanted.kind, notes)
-            for chunk in chunks:
-                writer.add(chunk)
-            writer.close()
-            publish(part, path)
-        return writer.rows
+            written = DayWriting(path, wanted.kind, notes)
+        try:
+            yield written
+        except BaseException:
+            written.throw_away()
+            raise
+        with writing(self.folder):
+            written.finish()
+
+
+class DayWriting:
+    """A day file on its way; ``notes`` may be added to until it is finished."""
+
+    def __init__(self, path: Path, kind: str, notes: dict[str, str]) -> None:
+        self.notes = notes
+        self._path = path
+        self._part = path.with_name(path.name + PART)
+        self._kind = kind
+        self._writer = DayWriter(self._part, kind)
+
+    @property
+    def rows(self) -> int:
+        return self._writer.rows
+
+    def add(self, chunk: Chunk) -> None:
+        """Rows that follow those before them. Raises ConfigError when the disk is full."""
+        with writing(self._path.parent):
+            self._writer.add(chunk)
+
+    def take_back(self) -> list[Chunk]:
+        """All rows so far; the file begins again, empty."""
+        self._writer.close({})
+        file = DayFile(self._part)
+        chunks = [copied(chunk) for chunk in file.chunks(0, 1 << 62)] if file.rows else []
+        file.close()
+        self._writer = DayWriter(self._part, self._kind)
+        return chunks
+
+    def finish(self) -> None:
+        """Give the file its name, unless there is nothing in it."""
+        self._writer.close(self.notes)
+        if self.rows:
+            publish(self._part, self._path)
+        else:
+            self._part.unlink()
+
+    def throw_away(self) -> None:
+        """What was written so far does not count."""
+        with contextlib.suppress(OSError):
+            self._writer.close({})
+        self._part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -148,6 +200,11 @@ def _place(times: memoryview, time_ms: int) -> int:
         else:
             high = middle
     return low
+
+
+def copied(chunk: Chunk) -> Chunk:
+    """The same rows in memory of their own."""
+    return type(chunk)(chunk.rows, *[bytes(column) for column in chunk[1:]])
 
 
 def rows_of(chunk: Chunk, first: int, last: int) -> Chunk:

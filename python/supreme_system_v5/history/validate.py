@@ -88,7 +88,7 @@ def _ids_once(columns: list[Any], order: Any, report: Report) -> Any:
         before, after = int(columns[0][by_id[at]]), int(columns[0][by_id[at + 1]])
         first = int(ids[by_id[at]]) + 1
         detail = f"ids {first} to {first + int(steps[at]) - 2}"
-        report.add(Finding(GAP, min(before, after), max(before, after), int(steps[at]) - 1, detail))
+        report.add(Finding(GAP, min(before, after), max(before, after), int(steps[at]) - 1, detail, first))
     again = by_id[1:][steps == 0]
     for at, first in zip(again.tolist(), by_id[:-1][steps == 0].tolist(), strict=True):
         is_same = all(column[at] == column[first] for column in columns)
@@ -220,7 +220,7 @@ class Checker:
     def _look_at_zero(self, times: Any, volumes: Any) -> None:
         for time_ms in times[volumes == 0].tolist():
             if self._zero is not None and self._zero.to_ms == time_ms:
-                self._zero = self._zero._replace(to_ms=time_ms + self.bar_ms, count=self._zero.count + 1)
+                self._zero = self._zero._replace(to_ms=time_ms + self.bar_ms, number=self._zero.number + 1)
                 continue
             self._end_zero()
             self._zero = Finding(ZERO_VOLUME, time_ms, time_ms + self.bar_ms, 1)
@@ -245,7 +245,7 @@ class Checker:
                 first = int(ids[at + 1 - shift]) - int(steps[at]) + 1
                 detail = f"ids {first} to {first + int(steps[at]) - 2}"
                 now = int(times[at + 1 - shift])
-                self.report.add(Finding(GAP, int(time_before[at]), now, int(steps[at]) - 1, detail))
+                self.report.add(Finding(GAP, int(time_before[at]), now, int(steps[at]) - 1, detail, first))
         for at in np.flatnonzero(self._steps(columns, 0) >= SILENCE_MS).tolist():
             self.report.add(Finding(SILENCE, int(time_before[at]), int(times[at + 1 - shift]), 1))
         self._look_at_spikes(times, prices)

@@ -101,9 +101,10 @@ class SmartEventProcessor:
         if reason == SKIP:
             self.trades_skipped += 1
             if self._target_skip > 0.0:
-                self.volume_multiplier = max(
-                    self.volume_multiplier - STEER_STEP * (1.0 - self._target_skip), MULTIPLIER_MIN
-                )
+                multiplier = self.volume_multiplier - STEER_STEP * (1.0 - self._target_skip)
+                if multiplier < MULTIPLIER_MIN:
+                    multiplier = MULTIPLIER_MIN
+                self.volume_multiplier = multiplier
             return SKIP
         if self._target_skip > 0.0:
             self.volume_multiplier = min(self.volume_multiplier + STEER_STEP * self._target_skip, MULTIPLIER_MAX)

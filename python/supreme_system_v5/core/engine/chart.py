@@ -82,7 +82,7 @@ class Chart:
         self._last_trade_ms = trade.trade_time_ms
         closed = bars.on_trade(trade)
         signal = self._on_closed() if closed > 0 else None
-        if closed > 0 or state.schedule.due_ns(TIMER_BAR) == NEVER_NS:
+        if closed > 0 or state.schedule.bar.due_ns == NEVER_NS:
             self.arm_bar_timer()
         is_asked = self._sees_trades and self.strategy.on_trade(trade.price, trade.quantity, trade.is_buyer_maker)
         if self.gate.on_trade(trade.time_ns, trade.price, trade.quantity) != SKIP:

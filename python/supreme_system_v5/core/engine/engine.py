@@ -65,7 +65,7 @@ from supreme_system_v5.core.engine.schedule import (
     TIMER_TIMEOUT,
     TIMER_WATCH,
 )
-from supreme_system_v5.core.engine.state import EngineState
+from supreme_system_v5.core.engine.state import NO_EFFECTS, EngineState
 from supreme_system_v5.core.engine.watch import Watch
 from supreme_system_v5.core.market.local_book import APPLIED, GAP
 from supreme_system_v5.core.market.view import MarketView
@@ -157,16 +157,24 @@ class Engine:
             self.watch.start(event.time_ns)
 
     def accept_trade(self, trade: Trade) -> bool:
-        """As ``accept``, of a trade."""
-        self._begin(trade)
-        if not self._is_timely(trade.event_time_ms):
-            return False
-        if trade.trade_time_ms != trade.event_time_ms and not self._is_timely(trade.trade_time_ms):
+        """As ``accept``, of a trade. Written out: of trades there are the most, and calls are the pure core's time."""
+        state = self.state
+        watch = self.watch
+        state.events += 1
+        if trade.time_ns > state.now_ns:
+            state.now_ns = trade.time_ns
+        if not watch.is_started:
+            self._start(trade)
+        is_timely = watch.take_exchange_time(trade.event_time_ms)
+        if is_timely and trade.trade_time_ms != trade.event_time_ms:
+            is_timely = watch.take_exchange_time(trade.trade_time_ms)
+        if not is_timely:
+            state.reject_frame("exchange_time")
             return False
         view = self.view
         if view.on_trade(trade) == APPLIED:
             if view.is_derived:
-                self.state.stream_quote_ns = trade.time_ns
+                state.stream_quote_ns = trade.time_ns
             return True
         if self.chart.is_renumbered(trade):
             view.last_trade_id = -1
@@ -212,6 +220,8 @@ class Engine:
             self._on_signal(signal)
         if state.position is not None:
             self._mind_position()
+        if state.out is NO_EFFECTS:
+            return NO_EFFECTS
         return state.take_effects()
 
     def _process_rare(self, event: Event) -> None:

@@ -20,7 +20,7 @@ TIMER_KLINE_RETRY: Final = 8  # the kline asked for was not there yet
 TIMER_COUNT: Final = 9
 
 
-class _Timer:
+class Timer:
     """When a slot is due. An object, because a list of Python integers boxes every time (`set` 240 ns, this way 15)."""
 
     def __init__(self) -> None:
@@ -31,7 +31,8 @@ class Schedule:
     """At most one due time a slot. ``next_ns`` is kept up to date so that the hot path compares one number."""
 
     def __init__(self) -> None:
-        self._timers: Final[list[_Timer]] = [_Timer() for _ in range(TIMER_COUNT)]
+        self._timers: Final[list[Timer]] = [Timer() for _ in range(TIMER_COUNT)]
+        self.bar: Final = self._timers[TIMER_BAR]  # read at every trade
         self.next_ns: i64 = NEVER_NS
 
     def set(self, slot: i64, due_ns: i64) -> None:

@@ -154,8 +154,14 @@ class MarketView:
         self.last_trade_id = event.trade_id
         self.last_trade_e8 = event.price_e8
         self.trade_ns = event.time_ns
-        self._mix(event.price_e8, event.quantity_e8)
-        self._mix(event.trade_time_ms, 1 if event.is_buyer_maker else 0)
+        # `_mix` twice, written out: price and quantity, then time and side.
+        mixed: i64 = (self.checksum * 33 + (event.price_e8 & _VALUE_MASK)) & _CHECKSUM_MASK
+        mixed = (mixed * 33 + (event.quantity_e8 & _VALUE_MASK)) & _CHECKSUM_MASK
+        mixed = (mixed * 33 + (event.trade_time_ms & _VALUE_MASK)) & _CHECKSUM_MASK
+        mixed *= 33
+        if event.is_buyer_maker:
+            mixed += 1
+        self.checksum = mixed & _CHECKSUM_MASK
         if self.is_derived:
             if event.is_buyer_maker:
                 self._derive(event.price_e8, event.price_e8 + self.derived_spread_e8, event.time_ns)
@@ -164,7 +170,9 @@ class MarketView:
         return APPLIED
 
     def _derive(self, bid_e8: i64, ask_e8: i64, time_ns: i64) -> None:
-        self.bid_e8 = bid_e8 if bid_e8 > 0 else 1
+        self.bid_e8 = bid_e8
+        if bid_e8 <= 0:
+            self.bid_e8 = 1
         self.ask_e8 = ask_e8
         self.bid_quantity_e8 = self.derived_depth_e8
         self.ask_quantity_e8 = self.derived_depth_e8

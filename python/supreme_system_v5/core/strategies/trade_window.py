@@ -1,7 +1,7 @@
 """A second strategy to copy: one that looks at every trade, past the gate. STRATEGY=trade_window runs it.
 
-It keeps the last 50 trades and asks to be evaluated when one side has taken nearly all of their volume. Plain Python like
-`template.py`. A look at every trade costs about ten times the gate's choice: measured in `make bench-backtest`.
+It keeps the last 50 trades and asks to be evaluated when their volume leans to one side. Plain Python
+like `template.py`; what a look at every trade costs is among the figures of `make bench-backtest`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from supreme_system_v5.core.strategies.base import Signal, Strategy
 from supreme_system_v5.optimized.analyzer import Snapshot
 
 WINDOW_TRADES = 50
-LEAN = 0.9  # the share of the window's volume that one side must have taken
+LEAN = 0.6  # how far the volume must lean to one side: buys less sells, as a share of all
 
 
 class TradeWindowStrategy(Strategy):
@@ -57,7 +57,7 @@ class TradeWindowStrategy(Strategy):
             return None
         self.quiet_until_ns = time_ns + cooldown_ns
         lean = abs(self.net) / self.total
-        return Signal(side, 0.5, [f"{100 * lean:.0f} % of the last {WINDOW_TRADES} trades' volume on one side"])
+        return Signal(side, 0.5, [f"{100 * lean:.0f} % more of the last {WINDOW_TRADES} trades' volume on one side"])
 
     def unmet(self, snapshot: Snapshot) -> str:
         if not snapshot.is_warm or self.trades < WINDOW_TRADES:
