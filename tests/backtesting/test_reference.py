@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-np = pytest.importorskip("numpy", reason="numpy is the reference's arithmetic")
+pytest.importorskip("numpy", reason="numpy is the reference's arithmetic")
+
+import numpy as np
 
 from supreme_system_v5.backtesting.backtester import Backtester
 from supreme_system_v5.backtesting.models import FillModel

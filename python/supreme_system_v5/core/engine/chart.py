@@ -241,10 +241,8 @@ class Chart:
     def on_closed_bar(self, event: ClosedBar) -> Signal | None:
         """A bar of history, where bars are all there is: committed as it is. A hole in the data stays a hole."""
         if not self._has_bars_only:
-            self._has_bars_only = True
-            self.is_history_due = False
-            self.bars.current = None  # after a warm-up one would form, and close by timer
-            self.state.schedule.clear(TIMER_BAR)
+            self._has_bars_only, self.is_history_due = True, False
+            self.state.schedule.clear(TIMER_BAR)  # armed by a warm-up, for a bar that does not form
         return self._commit(event.as_bar())
 
     def _warm_up(self, bars: list[Bar]) -> None:
