@@ -143,6 +143,6 @@ def same(paths: Sequence[Path], market: str, folder: Path, end_ns: int = 1 << 62
     assert fast.digest == plain.digest
     assert (fast.ledger.fills, fast.ledger.trades) == (plain.ledger.fills, plain.ledger.trades)
     mine, theirs = fast.counts, plain.counts
-    for name in ("frames", "processed", "late", "rejected", "asked", "reconnects", "from_ns", "to_ns"):
+    for name in ("frames", "processed", "late", "rejected", "asked", "reconnects", "from_ns", "to_ns", "first_mark_e8"):
         assert getattr(mine, name) == getattr(theirs, name), name
     return fast

@@ -237,7 +237,7 @@ def test_the_warm_up_comes_from_the_bars_beside_the_recording(data_dir: Path, tm
     lines = copy_of(generated_lines("usdm", 3.0))
     alone = open_frames([write_lines(tmp_path / "alone.jsonl", lines)])
     assert "no bars_1m file" in alone.klines_note
-    assert any("no bars_1m file" in said for said in alone.unknown)
+    assert any("No warm-up" in said for said in alone.unknown)
     assert any("funding" in said for said in alone.unknown)
 
 

@@ -57,7 +57,7 @@ class FramesRunner:
 
     def starts(self, whole: Played) -> tuple[list[int], int, str]:  # noqa: ARG002 - a recording begins where it does
         """The recording's own beginning."""
-        if "no bars_1m file" in self._data.klines_note:
+        if not self._data.venue.has_bars:
             return [], 0, "no bars lie beside the recording: every run begins without a warm-up"
         return [self._data.venue.start_ns], _HISTORY_MAX, ""
 

@@ -48,6 +48,7 @@ class FrameCounts(NamedTuple):
     reconnects: int
     from_ns: int
     to_ns: int
+    first_mark_e8: int  # the first price of the market
     elapsed_seconds: float  # of the loop, reading and decoding included
 
 
@@ -114,6 +115,7 @@ def _run_plain(loop: PlainLoop) -> FrameCounts:
         loop.venue.reconnects,
         loop.market.start_ns,
         loop.last_ns,
+        loop.first_mark_e8,
         seconds,
     )
 
@@ -148,6 +150,7 @@ class _FastRun:
             self.odd.close,
         )
         self._performer = performer
+        self._pump = pump
         self.loop = FrameLoop(
             self.cutter, pump, self._perform, order_of, TICK_NS, end_ns, sockets[STREAM_TRADE], FIRST_ANSWER
         )
@@ -162,6 +165,10 @@ class _FastRun:
             loop.start(market.start_ns)
             for event in ups:
                 loop.deliver(event)
+            state = self._pump.engine.state
+            while state.mark_e8() == 0 and loop.play(1):
+                pass
+            first_mark_e8 = int(state.mark_e8())
             while loop.play(_STEPS):
                 if self.cutter.rows_waiting > _ROWS_MAX:
                     market.take_trades(self.cutter.taken_rows())
@@ -182,6 +189,7 @@ class _FastRun:
             self.venue.reconnects,
             market.start_ns,
             loop.last_ns,
+            first_mark_e8,
             seconds,
         )
 

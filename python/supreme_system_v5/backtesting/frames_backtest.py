@@ -72,8 +72,7 @@ class FrameBacktester:
     def result(self) -> BacktestResult:
         """What came of the run; call once, after it. Sources and settings are the caller's to add."""
         assert self.counts is not None, "run() comes first"
-        points = self.sampler.points
-        self.collector.first_mark_e8 = int(points[0].mark_e8) if points else int(self.engine.state.mark_e8())
+        self.collector.first_mark_e8 = self.counts.first_mark_e8
         result = self.collector.result(FRAMES, self.counts.from_ns)
         result.elapsed_seconds = self.counts.elapsed_seconds
         result.model = self._words()

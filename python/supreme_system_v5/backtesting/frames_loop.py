@@ -62,7 +62,8 @@ class FrameLoop:
         self.market_ns: i64 = 0  # time of the last frame the market gave out
 
     def start(self, start_ns: i64) -> None:
-        """The market's clock runs from here on."""
+        """The market's clock runs from here on; what was committed before is the warm-up."""
+        self._committed = self._chart.committed
         self.last_ns = start_ns
         self.market_ns = start_ns
 
@@ -130,8 +131,6 @@ class FrameLoop:
         effects = self._pump.process(event)
         if len(effects) > 0 or self._pump.is_busy:
             self._settle(effects)
-        if self._chart.committed != self._committed:
-            self._look()
 
     def _look(self) -> None:
         self._committed = self._chart.committed
@@ -146,6 +145,8 @@ class FrameLoop:
         if self.on_event is not None:
             self.on_event(event)
         self.take(event)
+        if self._chart.committed != self._committed:
+            self._look()
 
     def _push_frame(self, event: Event) -> None:
         is_of_trades = event.kind == KIND_TRADE or event.kind == KIND_MARK

@@ -56,4 +56,8 @@ def unknown_of(market: RecordedMarket) -> list[str]:
     said = ["The recorded market does not react to the run's own orders."]
     if market.market == USDM:
         said.append("No mark price was recorded: equity is marked at the trade price, and funding is not known.")
-    return [*said, f"Klines for the warm-up: {market.klines_note}."]
+    if not market.has_bars:
+        said.append(f"No warm-up: the run began without history ({market.klines_note}).")
+    elif "prices)" in market.klines_note:
+        said.append(f"The history before the start is another market's: {market.klines_note}.")
+    return said

@@ -86,7 +86,9 @@ class PlainLoop:
         alter: Callable[[OutFrame], OutFrame] | None = None,
         warm_bars: int = WARM_BARS,
     ) -> None:
-        self.sampler: Sampler | None = None
+        self.sampler: Sampler | None = None  # looks once a committed bar, after the warm-up
+        self.first_mark_e8 = 0
+        self._committed = 0
         self.market = market
         self.end_ns = end_ns
         self.on_event = on_event
@@ -165,6 +167,7 @@ class PlainLoop:
         before, ups = self.venue.start_events()
         for event in before:
             self._take(event)
+        self._committed = self._pump.engine.chart.committed
         self.last_ns = self.market.start_ns
         for event in ups:
             self._deliver(event)
@@ -178,6 +181,12 @@ class PlainLoop:
         if self.on_event is not None:
             self.on_event(event)
         self._take(event)
+        if self.first_mark_e8 == 0:
+            self.first_mark_e8 = int(self._pump.engine.state.mark_e8())
+        committed = self._pump.engine.chart.committed
+        if self.sampler is not None and committed != self._committed:
+            self.sampler.look()
+        self._committed = committed
 
     def _take(self, event: Event) -> None:
         pump = self._pump
@@ -186,5 +195,3 @@ class PlainLoop:
             self._performer.perform(effects)
             self.venue.take(effects)
             effects = pump.resume()
-        if self.sampler is not None:
-            self.sampler.look()

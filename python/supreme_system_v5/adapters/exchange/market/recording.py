@@ -145,6 +145,7 @@ class RecordedMarket(SimMarket):
         folder = bars_dir or self.paths[0].resolve().parent.parent / "bars_1m"
         found = find_bars(folder, self.market, self.symbol, start_open)
         self.klines_note = "folded from the recording's own trades only: no bars_1m file overlaps"
+        self.has_bars = found is not None
         self._file_rows: dict[int, list[int]] = {}
         if found is None:
             return
