@@ -3,7 +3,7 @@
     SUPREME_DATA_DIR=<recordings> python benchmarks/bench_backtest_frames.py [--json FILE] [--runs 3]
 
 Default settings, all of each recording, from its files to the last trade; the median of the runs. Opening (first lines,
-klines for the warm-up) is shown beside it. Runs the installed core and, where that is compiled, the pure one beside it
+klines, warm-up) is shown beside it, and the processor time of all threads: reading has one of its own. Runs the installed core and, where that is compiled, the pure one beside it
 (in a process of its own). Exit 1 when a compiled core is not above 500,000 frames/s, 2 without recordings.
 """
 
@@ -39,7 +39,8 @@ class Row(TypedDict):
     """One recording: ms of its parts, all of which but ``open_ms`` are in ``run_ms``."""
 
     frames: int
-    run_ms: float
+    run_ms: float  # from the first frame to the last
+    cpu_ms: float  # of all threads, warm-up included
     open_ms: float
     read_ms: float  # waiting for unpacked lines (a thread unpacks ahead), and cutting them
     decode_ms: float
@@ -84,16 +85,18 @@ def cut_seconds(data: FrameData) -> float:
 
 def measure(paths: list[Path], runs: int) -> Row:
     """The median run of a recording, and its parts."""
-    opened, run_times, read, cut = [], [], [], []
+    opened, run_times, cpus, read, cut = [], [], [], [], []
     frames, digest = 0, ""
     for _ in range(runs):
         start = time.perf_counter()
         data = open_frames(paths)
-        opened.append(time.perf_counter() - start)
         parameters = Parameters(market=data.market, is_simulated=True)
         run = FrameBacktester(parameters, data, make_strategy(parameters))
+        cpu = time.process_time()
         counts = run.run()
+        cpus.append(time.process_time() - cpu)
         run_times.append(counts.elapsed_seconds)
+        opened.append(time.perf_counter() - start - counts.elapsed_seconds)
         frames, digest = sum(counts.lines.values()), run.engine.state.fingerprint()
         read.append(read_seconds(data))
         cut.append(cut_seconds(data))
@@ -101,6 +104,7 @@ def measure(paths: list[Path], runs: int) -> Row:
     return Row(
         frames=frames,
         run_ms=round(1000 * seconds, 1),
+        cpu_ms=round(1000 * statistics.median(cpus), 1),
         open_ms=round(1000 * statistics.median(opened), 1),
         read_ms=round(1000 * reading, 1),
         decode_ms=round(1000 * max(0.0, statistics.median(cut) - reading), 1),
@@ -117,7 +121,7 @@ def show(result: Result) -> None:
         share = ", ".join(f"{name} {100 * ms / row['run_ms']:.0f} %" for name, ms in parts.items())
         print(
             f"  {market:5} {row['frames']:6,} frames in {row['run_ms']:7.1f} ms"
-            f"  {row['frames_per_s']:9,.0f} frames/s  ({share}; opening {row['open_ms']:.0f} ms before)"
+            f"  {row['frames_per_s']:9,.0f} frames/s  ({share}; CPU {row['cpu_ms']:.0f} ms; opening {row['open_ms']:.0f} ms before)"
             f"  digest {row['digest'][:12]}"
         )
 
