@@ -55,7 +55,7 @@ class Run(NamedTuple):
 def write_trades(path: Path, rows: int, seed: int) -> None:
     """A Parquet file of so many trades."""
     rng = np.random.default_rng(seed)
-    writer = DayWriter(path, "trades", {})
+    writer = DayWriter(path, "trades")
     time_ms, price, number = float(START_MS), 2500.0, 1
     for start in range(0, rows, ROWS_MAX):
         count = min(ROWS_MAX, rows - start)
@@ -74,7 +74,7 @@ def write_trades(path: Path, rows: int, seed: int) -> None:
         ]
         writer.add(TradeChunk(count, *columns))
         time_ms, price, number = float(times[-1]), float(prices[-1]) / 100.0, number + count
-    writer.close()
+    writer.close({})
 
 
 def write_bars(path: Path, rows: int, seed: int) -> None:
@@ -88,11 +88,11 @@ def write_bars(path: Path, rows: int, seed: int) -> None:
     prices = [(column.astype("<i8") * 1_000_000) for column in (opens, highs, lows, closes)]
     volumes = np.round(rng.lognormal(3.0, 1.0, rows) * 1e4).astype("<i8") * 10_000
     columns = [times.astype("<i8"), *prices, volumes]
-    writer = DayWriter(path, "bars", {})
+    writer = DayWriter(path, "bars")
     for start in range(0, rows, ROWS_MAX):
         part = [column[start : start + ROWS_MAX].tobytes() for column in columns]
         writer.add(BarChunk(len(part[0]) // 8, *part))
-    writer.close()
+    writer.close({})
 
 
 class Bench:

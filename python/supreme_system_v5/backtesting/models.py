@@ -15,7 +15,9 @@ from supreme_system_v5.core.matching.venue import PaperVenue
 SIMPLEST: Final = "simplest"
 MODEL: Final = "model"
 QUIET_MS: Final = 60_000  # trades may be silent for so long while the last price still stands: a quiet market
-DIGEST_BARS: Final = 60  # engine state enters the digest once in so many bars: a bar's state costs more than the bar
+# Engine state enters the digest once in so many bars: hashing it (40 us) costs more than what the bar brings.
+DIGEST_BARS_OF_TRADES: Final = 60
+DIGEST_BARS_OF_BARS: Final = 1_440
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def history_parameters(parameters: Parameters, model: FillModel, is_bars: bool) 
     changed = replace(
         parameters,
         is_stream_watched=False,
-        digest_bars=DIGEST_BARS,
+        digest_bars=DIGEST_BARS_OF_BARS if is_bars else DIGEST_BARS_OF_TRADES,
         equity_record_seconds=0,
     )
     if is_bars and model.is_simplest:

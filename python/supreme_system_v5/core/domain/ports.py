@@ -20,6 +20,9 @@ class Venue:
 
     def __init__(self) -> None:
         self.has_work = False
+        # While nothing but untriggered stops and targets rests, trades strictly between these prices concern nobody.
+        self.quiet_low_e8: i64 = 0
+        self.quiet_high_e8: i64 = 0
 
     def next_ns(self) -> i64:
         """Engine time of the next thing that happens by itself (an order's arrival); NEVER_NS when none."""

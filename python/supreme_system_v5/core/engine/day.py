@@ -7,6 +7,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from supreme_system_v5.core.domain.account import Ledger
 from supreme_system_v5.core.domain.effects import EquityRecord, StateRecord
 from supreme_system_v5.core.domain.market import NS_PER_SECOND
 from supreme_system_v5.core.domain.money import E8, format_e8
@@ -26,6 +27,9 @@ class DayBook:
         self.start_ns: i64 = 0
         self.baseline_e8 = 0
         self.is_limit_hit = False
+        self._limit_e8 = round(state.parameters.max_daily_drawdown_pct * E8)
+        self._safe_ledger: Ledger | None = None  # with these books, and this day's baseline, a mark that was safe
+        self._safe_mark_e8 = 0
         self._record_ns: i64 = state.parameters.equity_record_seconds * NS_PER_SECOND
         # The ledger's totals when the day began, to tell the day's own result.
         self.realized_e8 = 0
@@ -50,6 +54,7 @@ class DayBook:
         state = self.state
         self.start_ns = day_ns
         self.baseline_e8 = state.equity_e8()
+        self._safe_ledger = None
         self.is_limit_hit = False
         self.realized_e8 = state.ledger.realized_e8
         self.fees_e8 = state.ledger.fees_e8
@@ -81,6 +86,7 @@ class DayBook:
         saved = json.loads(text)
         self.start_ns = saved["start_ns"]
         self.baseline_e8 = int(saved["baseline_e8"])
+        self._safe_ledger = None
         self.is_limit_hit = saved["is_limit_hit"]
         self.realized_e8 = int(saved["realized_e8"])
         self.fees_e8 = int(saved["fees_e8"])
@@ -112,13 +118,22 @@ class DayBook:
     def check_loss(self) -> None:
         """At MAX_DAILY_DRAWDOWN_PCT the position is closed and entries end for the day."""
         state = self.state
-        limit_e8 = round(state.parameters.max_daily_drawdown_pct * E8)
+        mark_e8 = state.mark_e8()
+        if state.ledger is self._safe_ledger and not self.is_limit_hit:
+            # The same books at a price no worse than one that was safe: equity falls with the price, one way.
+            held_e8 = state.ledger.position_e8 + state.ledger.dust_e8
+            if held_e8 == 0 or (mark_e8 >= self._safe_mark_e8 if held_e8 > 0 else 0 < mark_e8 <= self._safe_mark_e8):
+                return
+        limit_e8 = self._limit_e8
         if self.is_limit_hit:
             if state.position is not None:
                 self.desk.exit("daily_drawdown")
             return
         loss_e8 = self.baseline_e8 - state.equity_e8()
         if loss_e8 <= 0 or loss_e8 * E8 < self.baseline_e8 * limit_e8:
+            if mark_e8 > 0:
+                self._safe_ledger = state.ledger
+                self._safe_mark_e8 = mark_e8
             return
         self.is_limit_hit = True
         state.decide("breaker", "daily_drawdown", f"lost {format_e8(loss_e8, 2)} of {format_e8(self.baseline_e8, 2)}")

@@ -69,8 +69,12 @@ class EventPump:
         engine = self.engine
         venue = self.venue
         state = engine.state
-        if trade.time_ns >= state.schedule.next_ns or (venue is not None and venue.has_work):
+        if trade.time_ns >= state.schedule.next_ns:
             return self.process(trade)
+        if venue is not None and venue.has_work:
+            # With nothing but stop and target resting, most trades concern neither (a third of the time was there).
+            if not venue.quiet_low_e8 < trade.price_e8 < venue.quiet_high_e8:
+                return self.process(trade)
         if not engine.accept_trade(trade):
             return state.take_effects()
         effects = engine.process_trade(trade)
