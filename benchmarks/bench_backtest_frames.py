@@ -3,8 +3,8 @@
     SUPREME_DATA_DIR=<recordings> python benchmarks/bench_backtest_frames.py [--json FILE] [--runs 3]
 
 Default settings, all of each recording, from its files to the last trade; the median of the runs. Opening (first lines,
-klines, warm-up) is shown beside it, and the processor time of all threads: reading has one of its own. Runs the installed core and, where that is compiled, the pure one beside it
-(in a process of its own). Exit 1 when a compiled core is not above 500,000 frames/s, 2 without recordings.
+klines, warm-up) is shown beside it, and the processor time of all threads: reading has one of its own. Runs the
+installed core and, where that is compiled, the pure one beside it (in a process of its own). Exit 1 when a compiled core is not above 500,000 frames/s, 2 without recordings.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ def show(result: Result) -> None:
         share = ", ".join(f"{name} {100 * ms / row['run_ms']:.0f} %" for name, ms in parts.items())
         print(
             f"  {market:5} {row['frames']:6,} frames in {row['run_ms']:7.1f} ms"
-            f"  {row['frames_per_s']:9,.0f} frames/s  ({share}; CPU {row['cpu_ms']:.0f} ms; opening {row['open_ms']:.0f} ms before)"
+            f"  {row['frames_per_s']:9,.0f} frames/s"
+            f"  ({share}; CPU {row['cpu_ms']:.0f} ms; opening {row['open_ms']:.0f} ms before)"
             f"  digest {row['digest'][:12]}"
         )
 
