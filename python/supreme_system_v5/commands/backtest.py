@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from dataclasses import replace
@@ -34,6 +35,7 @@ PLAIN_SECONDS: Final = 5.0  # between two lines elsewhere
 
 def main(settings: Settings, args: argparse.Namespace) -> int:
     """0, also for a strategy that loses. Raises ConfigError (exit 2) for data or settings that cannot be used."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads would only cost memory and start time
     data = open_data(settings, args)
     if data.kind == FRAMES:
         raise ConfigError(f"{args.data} is a recording of frames", "frames are played by backtesting/frames.py")
