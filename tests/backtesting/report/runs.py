@@ -27,7 +27,7 @@ POINTS_MAX = 2_000
 FEE_BPS, HALF_SPREAD_E8, SLIPPAGE_E8 = 5, 500_000, 1_000_000
 UNKNOWN = [
     "The order of the prices inside a bar: where stop and target both lie in it, the stop is taken.",
-    "The spread and the depth of the book: the model below stands for them.",
+    "The spread and the depth of the book: a stated model stands for them.",
     "Whether an order of this size would have moved the market.",
 ]
 MODEL = {

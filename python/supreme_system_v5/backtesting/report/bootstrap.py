@@ -10,7 +10,7 @@ joined at its ends so that every trade is equally likely.
   only from k blocks and understates it: without the widening 30 trades are covered in 90 % instead of 95 % of cases.
 
 Measured coverage of a true mean of 0 (the test holds it): 93 to 97 % for independent results from 30 on. With results
-much like their neighbour's (autocorrelation 0.5) it is about 90 %, with a long tail of losses 89 to 94 %.
+much like their neighbours (autocorrelation 0.5), or a long tail of losses, it is 90 to 94 %.
 The generator is Python's own, seeded: same results, same interval, on any machine.
 """
 
@@ -41,7 +41,7 @@ class Interval:
 
 def block_length(count: int) -> int:
     """ceil(n^(1/3)); exact for cubes."""
-    length = max(1, round(count ** (1 / 3)))
+    length = max(1, round(math.pow(count, 1 / 3)))
     while length**3 < count:
         length += 1
     while length > 1 and (length - 1) ** 3 >= count:

@@ -67,7 +67,7 @@ def _interval_sentence(result: BacktestResult, interval: Interval, kind: str) ->
     quote = words.quote_of(result.symbol)
     mean, low, high = (words.money(round(value), 4, True) for value in (interval.mean, interval.low, interval.high))
     tail = {
-        LOSES: "it lies below zero: this is not bad luck.",
+        LOSES: "it lies below zero: bad luck alone does not explain it.",
         NO_EDGE: "it includes zero: chance alone could have made this result.",
         EDGE: "it lies above zero.",
     }[kind]

@@ -1,0 +1,78 @@
+"""The files of a report in a folder: report.html, report.json, trades.csv, trades.json; each whole or not there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from supreme_system_v5.backtesting.report.build import Report, build_report
+from supreme_system_v5.backtesting.report.document import TRADE_COLUMNS, report_document, trade_row, trades_document
+from supreme_system_v5.backtesting.report.page import render_page
+from supreme_system_v5.backtesting.results import BacktestResult, RoundTrip
+from supreme_system_v5.core.domain.errors import ConfigError
+
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_report(result: BacktestResult, folder: Path, report: Report | None = None) -> list[Path]:
+    """Write the four files, the page first; the folder is made where it is missing. Returns their paths.
+
+    A file that was there is replaced as a whole. Raises ConfigError when the folder cannot be written.
+    """
+    report = report or build_report(result)
+    texts = {
+        "report.html": render_page(report),
+        "report.json": to_json(report_document(report)),
+        "trades.csv": trades_csv(result.trades),
+        "trades.json": to_json(trades_document(result)),
+    }
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return [_replace(folder / name, text) for name, text in texts.items()]
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write the report into {folder}: {error.strerror or error}",
+            "free space or give permission there, or name another folder",
+        ) from None
+
+
+def to_json(document: dict[str, Any]) -> str:
+    """Strict JSON (no NaN), for a person to read too."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def trades_csv(trades: Iterable[RoundTrip]) -> str:
+    """RFC 4180: a header, commas, CRLF, quotes where they are needed; exact decimals.
+
+    A reason that a spreadsheet would run as a formula gets an apostrophe before it.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(TRADE_COLUMNS)
+    for trade in trades:
+        *exact, entry_reason, exit_reason = trade_row(trade)
+        writer.writerow([*exact, _plain(str(entry_reason)), _plain(str(exit_reason))])
+    return text.getvalue()
+
+
+def _plain(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _replace(path: Path, text: str) -> Path:
+    """Beside it first, to the disk, then in its place: a reader never sees half a file."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
