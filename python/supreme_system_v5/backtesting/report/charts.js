@@ -111,6 +111,7 @@
       id: name,
       name,
       type: "scatter",
+      progressive: 0,
       symbol,
       symbolSize: size,
       z: 5,
@@ -126,6 +127,7 @@
     const path = (name, trades, colour) => ({
       name,
       type: "lines",
+      progressive: 0,
       coordinateSystem: "cartesian2d",
       silent: true,
       clip: true,
@@ -133,7 +135,8 @@
       lineStyle: { color: colour, width: 1.5, opacity: 0.8 },
       data: trades.map((t) => ({ coords: [[t[2], number(t[5])], [t[3], number(t[6])]] })),
     });
-    const { t, o, h, l, c: close } = data.candles;
+    const { t, o, h, l, c: close, seconds } = data.candles;
+    const half = seconds * 500; // a candle stands in the middle of its time, so that its trades lie on it
     return base(c, {
       grid: { left: 8, right: 10, top: 12, bottom: 44, containLabel: true },
       xAxis: timeAxis(c),
@@ -146,7 +149,7 @@
           if (item.data.trade) return tradeWords(item.data.trade, item.data.what);
           const [ms, open, last, low, high] = item.value;
           return (
-            `<b>${utc(ms)} UTC</b><br>open ${amount(open)}<br>high ${amount(high)}` +
+            `<b>${utc(ms - half)} UTC</b><br>open ${amount(open)}<br>high ${amount(high)}` +
             `<br>low ${amount(low)}<br>close ${amount(last)}`
           );
         },
@@ -155,7 +158,9 @@
         {
           name: "price",
           type: "candlestick",
-          data: t.map((ms, n) => [ms, o[n], close[n], l[n], h[n]]),
+          progressive: 0, // all at once, also on paper
+          large: false,
+          data: t.map((ms, n) => [ms + half, o[n], close[n], l[n], h[n]]),
           barMaxWidth: 14,
           barMinWidth: 1,
           itemStyle: {
@@ -418,14 +423,23 @@
   };
   window.addEventListener("resize", resize);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-  // Paper is white: printed charts use the light colours, at the width of a page.
+  // Paper is white: charts are printed as pictures in the light colours, at the width of a page.
   window.addEventListener("beforeprint", () => {
     document.documentElement.classList.add("print");
+    charts.forEach((chart, id) => chart.resize({ width: Math.min(630, find(id).clientWidth) }));
     drawAll();
-    charts.forEach((chart, id) => chart.resize({ width: Math.min(680, find(id).clientWidth) }));
+    charts.forEach((chart, id) => {
+      chart.getZr().flush(); // paper does not wait for the next frame
+      const picture = new Image();
+      picture.className = "paper";
+      picture.alt = find(id).getAttribute("aria-label");
+      picture.src = chart.getDataURL({ pixelRatio: 2, backgroundColor: "#ffffff" });
+      find(id).after(picture);
+    });
   });
   window.addEventListener("afterprint", () => {
     document.documentElement.classList.remove("print");
+    document.querySelectorAll("img.paper").forEach((picture) => picture.remove());
     charts.forEach((chart) => chart.resize({ width: "auto" }));
     drawAll();
   });

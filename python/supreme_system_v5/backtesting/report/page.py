@@ -31,7 +31,7 @@ ZOOMS: Final = (
     ("out", "Zoom out", "\u2212"),
     ("earlier", "Earlier", "\u2190"),
     ("later", "Later", "\u2192"),
-    ("all", "The whole run", "All"),
+    ("all", "All of the run", "All"),
 )
 LEGEND: Final = (
     ("accent", "M7 1 13 13H1Z", "long entry"),
@@ -250,7 +250,7 @@ def _trade_list(report: Report) -> str:
         '<section id="trades" aria-labelledby="trades-title" tabindex="-1"><h2 id="trades-title">List of trades</h2>'
         f'<p class="sub">A heading sorts, a number shows the trade in the price chart.{limit}</p>'
         '<div class="tools"><button type="button" id="all-columns" aria-pressed="false">All columns</button></div>'
-        '<div class="scroll" role="region" aria-labelledby="trades-title" tabindex="0"><table id="trade-table">'
+        '<div class="scroll" role="region" aria-label="Table of trades" tabindex="0"><table id="trade-table">'
         '<thead id="trade-head"></thead><tbody id="trade-rows"></tbody></table></div>'
         '<noscript><p class="empty">The list needs scripts; trades.csv beside this page has every trade.</p></noscript>'
         f'<div class="tools pager"><p id="trade-place" role="status"></p><div class="tools">{buttons}</div></div>'

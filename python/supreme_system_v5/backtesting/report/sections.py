@@ -39,7 +39,10 @@ def table(
 ) -> str:
     """A table whose first column names the row; ``classes`` are the columns'. Cells are HTML already."""
     classes = [*classes, *[""] * (len(headers) - len(classes))]
-    head = "".join(f'<th scope="col"{_class(of)}>{text(name)}</th>' for name, of in zip(headers, classes, strict=True))
+    head = "".join(
+        f'<th scope="col"{_class(of)}>{text(name)}</th>' if name else "<td></td>"
+        for name, of in zip(headers, classes, strict=True)
+    )
     lines = []
     for label, *cells in rows:
         body = "".join(f"<td{_class(of)}>{cell}</td>" for cell, of in zip(cells, classes[1:], strict=True))
@@ -287,9 +290,9 @@ def basis(report: Report) -> str:
         + left
         + known
         + "<h3>How fills were made</h3>"
-        + table("The model", ("", "Used"), model, ("", "text long"))
+        + table("The model", ("Of the fills", "Used"), model, ("", "text long"))
         + "<h3>The run</h3>"
-        + table("Same data, same settings: same digest", ("", ""), run, ("", "text long"))
+        + table("Same data, same settings: same digest", ("Of the run", "Value"), run, ("", "text long"))
         + f"<details><summary>Settings ({len(settings)})</summary>"
         + table("As they were in effect", ("Setting", "Value"), settings, ("", "text long"))
         + "</details></section>"
