@@ -272,3 +272,25 @@ def test_without_scripts_the_answer_is_still_there(browser: Any, tmp_path: Path)
     context.close()
     assert "Too few trades to say" in text
     assert "trades.csv beside this page has every trade" in text
+
+
+@pytest.mark.parametrize("chart", ["chart-price", "chart-equity"])
+def test_a_finger_on_a_chart_scrolls_the_page(chart: str, visit: Any) -> None:
+    """A chart as wide as a phone must not be a trap: only its slider and buttons zoom there."""
+    seen = visit(small_run(3), PHONE)
+    page, touch = seen.page, seen.context.new_cdp_session(seen.page)
+    page.evaluate("(id) => document.getElementById(id).scrollIntoView({block: 'center'})", chart)
+    page.wait_for_timeout(100)
+    box, before = page.locator(f"#{chart}").bounding_box(), page.evaluate("scrollY")
+    x, y = box["x"] + 120, box["y"] + 170
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for step in range(1, 16):
+        point = {"x": x, "y": y - 12 * step}
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+        page.wait_for_timeout(20)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    for _ in range(50):
+        if page.evaluate("scrollY") > before:
+            break
+        page.wait_for_timeout(50)
+    assert page.evaluate("scrollY") > before

@@ -80,6 +80,11 @@ def test_no_trade_says_why_not() -> None:
     assert "8 cool_down, 3 spread" in text
 
 
+def test_a_simulated_market_is_marked() -> None:
+    assert "SIMULATED" not in terminal_summary(RUNS["one"])
+    assert "SIMULATED market" in terminal_summary(dataclasses.replace(RUNS["one"], is_simulated=True)).splitlines()[2]
+
+
 def test_control_characters_of_names_are_not_printed() -> None:
     evil = "\x1b[2J\x07bars\r\n.csv"
     hostile = dataclasses.replace(

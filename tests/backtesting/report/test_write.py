@@ -76,6 +76,14 @@ def test_json_is_strict_and_money_is_text(tmp_path: Path) -> None:
     )
 
 
+def test_a_simulated_market_is_marked_everywhere(tmp_path: Path) -> None:
+    page, report, rows, trades = write_report(dataclasses.replace(small_run(2), is_simulated=True), tmp_path)
+    assert "SIMULATED market</span></h1>" in page.read_text()
+    assert json.loads(report.read_text())["data"]["is_simulated"] is True
+    assert [row["is_simulated"] for row in csv.DictReader(io.StringIO(rows.read_text()))] == ["true", "true"]
+    assert [row["is_simulated"] for row in json.loads(trades.read_text())["trades"]] == [True, True]
+
+
 def test_edges_have_files_too(tmp_path: Path) -> None:
     bare = dataclasses.replace(small_run(0), equity=[], candles=[], sources=[], first_mark_e8=0, unknown=[], model={})
     huge = dataclasses.replace(small_run(3), initial_e8=10**30, final_equity_e8=-(10**30))

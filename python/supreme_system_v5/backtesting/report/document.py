@@ -33,6 +33,7 @@ TRADE_COLUMNS: Final = (
     "slippage",
     "entry_reason",
     "exit_reason",
+    "is_simulated",
 )
 
 
@@ -88,6 +89,7 @@ def _data(result: BacktestResult) -> dict[str, Any]:
         "market": result.market,
         "symbol": result.symbol,
         "bar_seconds": result.bar_seconds,
+        "is_simulated": result.is_simulated,
         "from_time_ns": result.from_ns,
         "to_time_ns": result.to_ns,
         "sources": [{"name": item.name, "rows": item.rows, "sha256": item.sha256} for item in result.sources],
@@ -194,7 +196,7 @@ def _groups(groups: Sequence[Group]) -> dict[str, Any]:
     return {group.name: figures_document(group.figures) for group in groups}
 
 
-def trade_row(trade: RoundTrip) -> tuple[str | int, ...]:
+def trade_row(trade: RoundTrip, is_simulated: bool) -> tuple[str | int | bool, ...]:
     """The values of TRADE_COLUMNS; exact."""
     return (
         trade.number,
@@ -214,6 +216,7 @@ def trade_row(trade: RoundTrip) -> tuple[str | int, ...]:
         plain_e8(trade.slippage_e8),
         trade.entry_reason,
         trade.exit_reason,
+        is_simulated,
     )
 
 
@@ -223,5 +226,7 @@ def trades_document(result: BacktestResult) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "symbol": result.symbol,
         "market": result.market,
-        "trades": [dict(zip(TRADE_COLUMNS, trade_row(trade), strict=True)) for trade in result.trades],
+        "trades": [
+            dict(zip(TRADE_COLUMNS, trade_row(trade, result.is_simulated), strict=True)) for trade in result.trades
+        ],
     }

@@ -44,7 +44,7 @@ LEGEND: Final = (
 def render_page(report: Report) -> str:
     """The whole page. Raises OSError where the package's own files are missing."""
     library = _asset(LIBRARY / "echarts.min.js")
-    script = "\n".join(_asset(HERE / name) for name in ("page.js", "charts.js"))
+    script = "\n".join(_asset(HERE / name) for name in ("page.js", "chart_options.js", "charts.js"))
     allowed = " ".join(_hash_source(code) for code in (library, script))
     policy = (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "

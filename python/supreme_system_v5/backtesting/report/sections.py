@@ -60,8 +60,9 @@ def _class(name: str) -> str:
 def heading(report: Report) -> str:
     """The page's title and what was tested."""
     result = report.result
+    mark = ' <span class="mark">SIMULATED market</span>' if result.is_simulated else ""
     return (
-        f"<header><h1>{text(result.strategy)} on {text(result.symbol)}</h1>"
+        f"<header><h1>{text(result.strategy)} on {text(result.symbol)}{mark}</h1>"
         f'<p class="sub">Backtest on {text(result.market)} {text(result.granularity)}, '
         f"{words.utc_minute(result.from_ns)} to {words.utc_minute(result.to_ns)} UTC "
         f"({words.duration(result.to_ns - result.from_ns)}), {words.count(total_rows(result), 'row')}</p></header>"

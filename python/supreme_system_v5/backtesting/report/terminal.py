@@ -25,6 +25,7 @@ def terminal_summary(result: BacktestResult, report: Report | None = None) -> st
         _safe(f"Backtest {result.strategy} on {result.symbol} {result.market}, {result.granularity}"),
         f"{words.utc_minute(result.from_ns)} to {words.utc_minute(result.to_ns)} UTC"
         f" ({words.duration(result.to_ns - result.from_ns)})",
+        *(["SIMULATED market: no price below was ever real"] if result.is_simulated else []),
         "",
         *_verdict(report),
         *_section("Result", _results(report)),

@@ -28,7 +28,7 @@ def write_report(result: BacktestResult, folder: Path, report: Report | None = N
     texts = {
         "report.html": render_page(report),
         "report.json": to_json(report_document(report)),
-        "trades.csv": trades_csv(result.trades),
+        "trades.csv": trades_csv(result.trades, result.is_simulated),
         "trades.json": to_json(trades_document(result)),
     }
     try:
@@ -46,7 +46,7 @@ def to_json(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def trades_csv(trades: Iterable[RoundTrip]) -> str:
+def trades_csv(trades: Iterable[RoundTrip], is_simulated: bool = False) -> str:
     """RFC 4180: a header, commas, CRLF, quotes where they are needed; exact decimals.
 
     A reason that a spreadsheet would run as a formula gets an apostrophe before it.
@@ -55,8 +55,8 @@ def trades_csv(trades: Iterable[RoundTrip]) -> str:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(TRADE_COLUMNS)
     for trade in trades:
-        *exact, entry_reason, exit_reason = trade_row(trade)
-        writer.writerow([*exact, _plain(str(entry_reason)), _plain(str(exit_reason))])
+        *exact, entry_reason, exit_reason, mark = trade_row(trade, is_simulated)
+        writer.writerow([*exact, _plain(str(entry_reason)), _plain(str(exit_reason)), str(mark).lower()])
     return text.getvalue()
 
 
