@@ -13,12 +13,17 @@ import pytest
 
 from supreme_system_v5.backtesting.report import write
 from supreme_system_v5.backtesting.report.build import build_report
-from supreme_system_v5.backtesting.report.write import trades_csv, write_report
+from supreme_system_v5.backtesting.report.write import csv_lines, write_report
+from supreme_system_v5.backtesting.results import RoundTrip
 from supreme_system_v5.core.domain.errors import ConfigError
 from tests.backtesting.report.runs import random_bars, run_rule, small_run
 
 GOLDEN = Path(__file__).parent / "golden_report.json"
 NAMES = ["report.html", "report.json", "trades.csv", "trades.json"]
+
+
+def trades_csv_of(trades: list[RoundTrip]) -> str:
+    return "".join(csv_lines(trades))
 
 
 def test_the_report_of_a_fixed_run_is_the_golden_one(tmp_path: Path) -> None:
@@ -37,7 +42,7 @@ def test_the_four_files_are_written_and_again(tmp_path: Path) -> None:
 
 def test_a_csv_reader_gets_the_exact_money_back() -> None:
     result = run_rule(random_bars(20_000))
-    text = trades_csv(result.trades)
+    text = trades_csv_of(result.trades)
     assert text.endswith("\r\n")
     assert text.count("\r\n") == text.count("\n") == len(result.trades) + 1
     for row, trade in zip(csv.DictReader(io.StringIO(text, newline="")), result.trades, strict=True):
@@ -50,7 +55,7 @@ def test_a_csv_reader_gets_the_exact_money_back() -> None:
 def test_reasons_cannot_break_a_row_or_run_in_a_spreadsheet() -> None:
     evil = ['=HYPERLINK("http://x","y")', "+1", "-1", "@a", 'a,"b"\r\nc', "\tx"]
     trades = [dataclasses.replace(small_run(1).trades[0], exit_reason=reason) for reason in evil]
-    rows = list(csv.DictReader(io.StringIO(trades_csv(trades), newline="")))
+    rows = list(csv.DictReader(io.StringIO(trades_csv_of(trades), newline="")))
     assert [row["exit_reason"] for row in rows] == [
         *(f"'{reason}" for reason in evil[:4]),
         evil[4],

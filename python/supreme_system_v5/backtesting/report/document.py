@@ -220,13 +220,6 @@ def trade_row(trade: RoundTrip, is_simulated: bool) -> tuple[str | int | bool, .
     )
 
 
-def trades_document(result: BacktestResult) -> dict[str, Any]:
-    """trades.json."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "symbol": result.symbol,
-        "market": result.market,
-        "trades": [
-            dict(zip(TRADE_COLUMNS, trade_row(trade, result.is_simulated), strict=True)) for trade in result.trades
-        ],
-    }
+def trades_head(result: BacktestResult) -> dict[str, Any]:
+    """What stands before the trades in trades.json."""
+    return {"schema_version": SCHEMA_VERSION, "symbol": result.symbol, "market": result.market}
