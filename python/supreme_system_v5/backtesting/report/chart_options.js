@@ -44,6 +44,7 @@
     ...more,
   });
   const DAY_MS = 86400000;
+  const SIDES = { left: 24, right: 62, containLabel: false }; // the same in all charts over time
   const timeLabel = (ms) => {
     if (ms % 60000 !== 0 || ms === data.from_ms || ms === data.to_ms) return ""; // the ends of the run are no round times
     const date = new Date(ms);
@@ -69,6 +70,8 @@
     const slider = {
       type: "slider",
       xAxisIndex: indexes,
+      left: 24,
+      right: 62,
       height: 26,
       bottom: 6,
       borderColor: c.line,
@@ -138,7 +141,7 @@
     const { t, o, h, l, c: close, seconds } = data.candles;
     const half = seconds * 500; // a candle stands in the middle of its time, so that its trades lie on it
     return base(c, {
-      grid: { left: 8, right: 10, top: 12, bottom: 44, containLabel: true },
+      grid: { ...SIDES, top: 12, bottom: 62 },
       xAxis: timeAxis(c),
       yAxis: axis(c, { scale: true, position: "right", axisLabel: { color: c.soft, fontSize: 12, formatter: short } }),
       dataZoom: zooms(c, [0]),
@@ -204,8 +207,8 @@
     return base(c, {
       axisPointer: { link: [{ xAxisIndex: "all" }] },
       grid: [
-        { left: 8, right: 10, top: 12, height: "52%", containLabel: true },
-        { left: 8, right: 10, top: "64%", bottom: 44, containLabel: true },
+        { ...SIDES, top: 12, height: "52%" },
+        { ...SIDES, top: "66%", bottom: 62 },
       ],
       xAxis: [timeAxis(c, { axisLabel: { show: false } }), timeAxis(c, { gridIndex: 1 })],
       yAxis: [

@@ -138,7 +138,7 @@ def cards(report: Report) -> str:
         (
             "Profit factor",
             words.ratio(trades.profit_factor),
-            "won money over lost money" if trades.losses or not trades.count else "no trade lost",
+            "all gains over all losses" if trades.losses or not trades.count else "no trade lost",
         ),
         (
             "Time in the market",
