@@ -7,11 +7,12 @@ left, trades that came over REST are kept page by page.
 from __future__ import annotations
 
 import calendar
+import contextlib
 import fcntl
 import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -68,17 +69,25 @@ class Download:
     """One symbol of one market, ``kinds`` one after the other. ``span``: whole days."""
 
     def __init__(
-        self, store: Store, market: str, symbol: str, kinds: tuple[str, ...], span: Range, sources: Sources, show: bool
+        self,
+        store: Store,
+        market: str,
+        symbol: str,
+        kinds: tuple[str, ...],
+        span: Range,
+        sources: Sources,
+        is_shown: bool = False,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
         self._series = [Series(market, symbol, kind) for kind in kinds]
         self._span = span
         self._sources = sources
         self._progress = Progress("days", 1, is_shown=False)
-        self._http = Http(self._say)
+        self._http = Http(self._say, sleep)
         self._rest = VenueRest(self._http, sources.rest_url, market, symbol)
         self._fetcher = ArchiveFetcher(self._http, store.folder / CACHE, self._count_bytes)
-        self._show = show
+        self._is_shown = is_shown
         self._now_ms = 0  # by the venue's clock
         self._first_ms = 0  # of the venue's first bar from the beginning of the range on; 0 = it has none
         self._failures: list[str] = []
@@ -86,18 +95,17 @@ class Download:
 
     def run(self) -> Outcome:
         """Fetch what is missing. Raises ConfigError, and NetworkError when nothing can be reached."""
-        with alone(self._store.folder):
+        with alone(self._store.folder), contextlib.closing(self._http):
             self._ask_time()
             span = self._known_span()
             wanted = [(series, self._missing(series, span)) for series in self._series]
             total = sum(len(days) for _, days in wanted)
             there = len(list(days_of(span))) * len(self._series) - total
-            self._progress = Progress("days", total, is_shown=self._show and total > 0)
+            self._progress = Progress("days", total, is_shown=self._is_shown and total > 0)
             try:
                 for series, days in wanted:
                     self._fetch_days(series, days)
             finally:
-                self._http.close()
                 self._progress.close()
             reports = [survey_store(self._store, series, span) for series in self._series]
             for series, report in zip(self._series, reports, strict=True):

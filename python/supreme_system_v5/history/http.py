@@ -181,7 +181,8 @@ class Http:
         self._sleep(seconds + self._jitter.random() * 0.5)
 
     def _keep_pace(self, pace: Pace, weight: int) -> None:
-        while (seconds := pace.wait_seconds(weight, time.time())) > 0.0:
+        seconds = pace.wait_seconds(weight, time.time())
+        if seconds > 0.0:  # until the next minute
             self._say(f"the venue's request limit of this minute is used: waiting {seconds:.0f} s")
             self._sleep(seconds)
         pace.spend(weight, time.time())
@@ -266,6 +267,7 @@ def _body(response: http.client.HTTPResponse) -> bytes:
     body = response.read(BODY_BYTES_MAX + 1)
     if len(body) > BODY_BYTES_MAX:
         raise http.client.HTTPException("the answer is too large")
+    _check_length(len(body), _length(_headers(response)))
     return body
 
 
@@ -275,6 +277,11 @@ def _pieces(response: http.client.HTTPResponse, length: int) -> Iterator[bytes]:
     while piece := response.read1(PIECE_BYTES):
         seen += len(piece)
         yield piece
+    _check_length(seen, length)
+
+
+def _check_length(seen: int, length: int) -> None:
+    """A cut connection looks like the end of the body. Raises EOFError."""
     if 0 <= length != seen:
         raise EOFError(f"the connection ended after {seen:,} of {length:,} bytes")
 
