@@ -33,7 +33,7 @@ from supreme_system_v5.history.kinds import (
     time_text,
 )
 from supreme_system_v5.history.parquet import Chunk, DayFile
-from supreme_system_v5.history.store import Series, Store, cut, series
+from supreme_system_v5.history.store import FORMAT, Series, Store, cut, series
 
 __all__ = ["BARS", "FRAMES", "TRADES", "Data", "SourceQuery", "open_data"]
 
@@ -113,11 +113,14 @@ class Data:
         last_ms, last_path = -1, self.paths[0]
         for path in self.paths:
             done = self.bytes_read
+            is_checked = is_parquet(path) and _is_of_store(path)
             for whole in self._chunks_of(path, done):
-                last_ms = _check_order(whole, last_ms, path, last_path)
+                last_ms = _follow(whole, last_ms, path, last_path)
                 last_path = path
-                if isinstance(whole, BarChunk):
-                    _check_bars(whole, path)
+                if not is_checked:
+                    _check_order(whole, path)
+                    if isinstance(whole, BarChunk):
+                        _check_bars(whole, path)
                 chunk = cut(whole, self.span)
                 if chunk is not None:
                     yield chunk
@@ -265,27 +268,40 @@ def sha256_of(path: Path) -> str:
 # Checks while reading --------------------------------------------------------------------------------------------
 
 
-def _check_order(chunk: Chunk, last_ms: int, path: Path, last_path: Path) -> int:
+def _is_of_store(path: Path) -> bool:
+    """Days of the store were looked at, row by row, when they were written."""
+    file = DayFile(path)
+    file.close()
+    return file.notes.get("format") == FORMAT
+
+
+def _follow(chunk: Chunk, last_ms: int, path: Path, last_path: Path) -> int:
+    """The time of the last row; the first must not be earlier than the last of the chunk before. Raises DataError."""
+    times = memoryview(chunk[1]).cast("B").cast("q")
+    first_ms = times[0]
+    least = 1 if isinstance(chunk, BarChunk) else 0  # two bars of one time: which one is true?
+    if first_ms < last_ms + least:
+        other = "" if path == last_path else f" of {last_path}"
+        raise DataError(
+            f"{path} goes back in time: {time_text(first_ms)} comes after {time_text(last_ms)}{other}",
+            "give the files in the order of time; `make import-data FILE=...` sorts and checks a file",
+        )
+    last: int = times[chunk.rows - 1]
+    return last
+
+
+def _check_order(chunk: Chunk, path: Path) -> None:
     import numpy as np
 
     times = np.frombuffer(chunk[1], dtype="<i8")
-    first = int(times[0])
-    least = 1 if isinstance(chunk, BarChunk) else 0  # two bars of one time: which one is true?
-    if first < last_ms + least:
-        other = "" if path == last_path else f" of {last_path}"
+    least = 1 if isinstance(chunk, BarChunk) else 0
+    steps = np.diff(times)
+    if len(steps) and int(steps.min()) < least:
+        at = int(np.argmin(steps >= least))
         raise DataError(
-            f"{path} goes back in time: {time_text(first)} comes after {time_text(last_ms)}{other}",
-            "give the files in the order of time; `make import-data FILE=...` sorts and checks a file",
+            f"{path} goes back in time: {time_text(int(times[at + 1]))} comes after {time_text(int(times[at]))}",
+            "`make import-data FILE=...` sorts and checks a file",
         )
-    if len(times) > 1:
-        steps = np.diff(times)
-        if int(steps.min()) < least:
-            at = int(np.argmin(steps >= least))
-            raise DataError(
-                f"{path} goes back in time: {time_text(int(times[at + 1]))} comes after {time_text(int(times[at]))}",
-                "`make import-data FILE=...` sorts and checks a file",
-            )
-    return int(times[-1])
 
 
 def _check_bars(chunk: BarChunk, path: Path) -> None:
