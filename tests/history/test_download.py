@@ -12,11 +12,12 @@ pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install -r 
 from supreme_system_v5.core.domain.errors import ConfigError
 from supreme_system_v5.history.download import alone
 from supreme_system_v5.history.http import ATTEMPTS, NetworkError
+from supreme_system_v5.history.import_files import import_files
 from supreme_system_v5.history.kinds import DAY_MS, parse_range
 from supreme_system_v5.history.open import SourceQuery, open_data
 from supreme_system_v5.history.report import GAP
 from supreme_system_v5.history.store import Store, series
-from tests.history.files import bar_rows, trade_rows
+from tests.history.files import bar_chunk, bar_rows, some_bars, trade_rows
 from tests.history.venue import SPAN, Venue, altered_archive, day_files, download
 
 USDM = "usdm/ETHUSDT"
@@ -178,6 +179,20 @@ def test_what_the_venue_does_not_have(venue: Venue, tmp_path: Path) -> None:
     ]:
         with pytest.raises(ConfigError, match=words):
             download(tmp_path, venue.url, span=parse_range(from_day, to_day))
+
+
+def test_simulated_prices_are_marked_and_do_not_mix_with_real_ones(venue: Venue, tmp_path: Path) -> None:
+    outcome = download(tmp_path / "sim", venue.url, span=parse_range("2025-11-17", "2025-11-17"))
+    assert [report.name for report in outcome.reports] == [f"SIMULATED {k} of usdm ETHUSDT" for k in ("bars", "trades")]
+    data = open_data("", tmp_path / "sim", SourceQuery(kind="bars"))
+    assert data.is_simulated
+    real = Store(tmp_path / "real")
+    real.put(series("usdm", "ETH-USDT", "bars"), date(2025, 11, 1), [bar_chunk(some_bars(10, 1_761_955_200_000))])
+    assert not open_data("", tmp_path / "real", SourceQuery(kind="bars")).is_simulated
+    with pytest.raises(ConfigError, match="holds real prices; this would add simulated ones"):
+        download(tmp_path / "real", venue.url)
+    with pytest.raises(ConfigError, match="holds real prices; this would add simulated ones"):
+        import_files(real, str(data.paths[0]), "", "", False)
 
 
 def test_only_one_at_a_time(venue: Venue, tmp_path: Path) -> None:

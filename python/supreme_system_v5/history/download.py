@@ -39,7 +39,7 @@ from supreme_system_v5.history.pages import Pages
 from supreme_system_v5.history.parquet import Chunk
 from supreme_system_v5.history.progress import Progress
 from supreme_system_v5.history.report import Finding, Report
-from supreme_system_v5.history.store import Series, Store, cut, writing
+from supreme_system_v5.history.store import SIMULATED, Series, Store, cut, writing
 from supreme_system_v5.history.survey import save_report, survey_store
 from supreme_system_v5.history.venue_rest import SETTLE_MS, VenueRest
 
@@ -229,7 +229,10 @@ class Download:
         self._progress.step(f"{series.kind} {day}")
 
     def _maker(self, series: Series, can_fill: bool) -> DayMaker:
-        return DayMaker(self._store, series, (lambda gap: self._fill(series, gap)) if can_fill else None)
+        source = SIMULATED if self._http.is_simulated else ""
+        self._store.refuse_mix(series, source)
+        fill = (lambda gap: self._fill(series, gap)) if can_fill else None
+        return DayMaker(self._store, series, fill, source)
 
     def _fill(self, series: Series, gap: Finding) -> Iterator[Chunk]:
         """What REST has of a gap in an archive: nothing where the venue stood still, or where it cannot be asked."""

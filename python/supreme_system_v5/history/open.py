@@ -33,7 +33,7 @@ from supreme_system_v5.history.kinds import (
     time_text,
 )
 from supreme_system_v5.history.parquet import Chunk, DayFile
-from supreme_system_v5.history.store import FORMAT, Series, Store, cut, series
+from supreme_system_v5.history.store import FORMAT, SIMULATED, SOURCE_NOTE, Series, Store, cut, series
 
 __all__ = ["BARS", "FRAMES", "TRADES", "Data", "SourceQuery", "open_data"]
 
@@ -89,6 +89,17 @@ class Data:
         for chunk in read_ahead(self._chunks()):
             assert isinstance(chunk, BarChunk)
             yield chunk
+
+    @property
+    def is_simulated(self) -> bool:
+        """True for days that were downloaded from the simulated exchange: to be said wherever a price is shown."""
+        for path in self.paths:
+            if is_parquet(path):
+                file = DayFile(path)
+                file.close()
+                if file.notes.get(SOURCE_NOTE) == SIMULATED:
+                    return True
+        return False
 
     @property
     def bar_ms(self) -> int:
