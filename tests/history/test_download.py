@@ -172,6 +172,19 @@ def test_archives_alone_are_enough(venue: Venue, tmp_path: Path) -> None:
     assert day_files(tmp_path / "b") == day_files(tmp_path / "a")
 
 
+def test_a_day_that_only_rest_has_is_a_failure_where_rest_is_closed_and_the_others_are_stored(
+    venue: Venue, tmp_path: Path
+) -> None:
+    span = parse_range("2025-11-19", "2025-11-20")
+    outcome = download(tmp_path, NOBODY, archive_url=venue.url, span=span)
+    assert outcome.stored == 2
+    assert [failure.partition(": ")[0] for failure in outcome.failures] == [
+        "bars of usdm ETHUSDT 2025-11-20",
+        "trades of usdm ETHUSDT 2025-11-20",
+    ]
+    assert all("REST cannot be asked" in failure for failure in outcome.failures)
+
+
 def test_what_the_venue_does_not_have(venue: Venue, tmp_path: Path) -> None:
     for words, from_day, to_day in [
         (r"nothing of usdm ETHUSDT from 2024-01-01 to 2024-01-02", "2024-01-01", "2024-01-02"),

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -96,6 +97,19 @@ def test_kill_9_and_again(venue: Venue, tmp_path: Path, way: str) -> None:
     assert done.returncode == 0, done.stderr
     assert kills >= 3
     assert day_files(home / "data") == files
+
+
+def test_ctrl_c_says_that_nothing_is_lost(venue: Venue, tmp_path: Path) -> None:
+    venue.fault("slow_rest", path="/data/*", delay_ms=60_000, seconds=1e6)
+    env = environment(tmp_path, venue.url)
+    child = subprocess.Popen(command(), env=env, stderr=subprocess.PIPE, text=True)
+    while not venue.hits():
+        assert child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert "interrupted: what is stored stays, and the same command goes on" in said and "Traceback" not in said
 
 
 def kill(children: list[subprocess.Popen[bytes]]) -> None:

@@ -90,6 +90,7 @@ class Download:
         self._is_shown = is_shown
         self._now_ms = 0  # by the venue's clock
         self._first_ms = 0  # of the venue's first bar from the beginning of the range on; 0 = it has none
+        self._has_rest = True
         self._failures: list[str] = []
         self._stored = 0
 
@@ -129,6 +130,7 @@ class Download:
         except NetworkError as error:
             self._now_ms = int(time.time() * 1_000)
             self._first_ms = self._span.from_ms
+            self._has_rest = False
             self._say(f"note: {error.message}; going on with the archives alone")
 
     def _known_span(self) -> Range:
@@ -222,6 +224,8 @@ class Download:
             path.unlink(missing_ok=True)  # after anything else it stays, for the next run
             raise
         path.unlink(missing_ok=True)
+        for day in done:
+            self._pages_path(series, day).unlink(missing_ok=True)  # of when the day was not published yet
         return done
 
     def _day_done(self, series: Series, day: date) -> None:
@@ -236,6 +240,8 @@ class Download:
 
     def _fill(self, series: Series, gap: Finding) -> Iterator[Chunk]:
         """What REST has of a gap in an archive: nothing where the venue stood still, or where it cannot be asked."""
+        if not self._has_rest:
+            return
         try:
             if series.kind == BARS:
                 yield from self._rest.bars(gap.from_ms, gap.to_ms)
@@ -260,6 +266,8 @@ class Download:
         final_ms = min(span.to_ms, self._final_ms())
         if final_ms <= span.from_ms:
             return []
+        if not self._has_rest:
+            raise DataError("the archive does not have it (yet), and REST cannot be asked", "try again later")
         inside = Range(span.from_ms, final_ms)
         self._progress.at(f"{series.kind} {day} over REST")
 
@@ -276,9 +284,12 @@ class Download:
                 pages.path.unlink(missing_ok=True)
         return found
 
+    def _pages_path(self, series: Series, day: date) -> Path:
+        return self._store.folder / CACHE / f"{series.market}-{series.symbol}-{day}.pages"
+
     def _trade_pages(self, series: Series, day: date, span: Range) -> Pages:
         with writing(self._store.folder):
-            pages = Pages(self._store.folder / CACHE / f"{series.market}-{series.symbol}-{day}.pages")
+            pages = Pages(self._pages_path(series, day))
             if pages.rows == 0:
                 first = self._rest.first_trades(span.from_ms, span.to_ms)
                 if first is None:
