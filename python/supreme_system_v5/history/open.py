@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from supreme_system_v5.core.domain.errors import ConfigError
 from supreme_system_v5.history.ahead import read_ahead
 from supreme_system_v5.history.columns import BarChunk, SourceFile, TradeChunk
-from supreme_system_v5.history.csv_files import csv_form, head_of, open_bytes, read_csv
+from supreme_system_v5.history.csv_files import AGG_COLUMNS, csv_form, head_of, open_bytes, read_csv
 from supreme_system_v5.history.kinds import (
     ALL_TIME,
     BARS,
@@ -243,8 +243,10 @@ def kind_of(path: Path) -> FileKind:
             f"{path} is neither trades, bars nor frames; it begins with {first!r}",
             "known: CSV of trades or bars (the venue's own too, .gz, .zip), frames as JSON lines, the store's Parquet",
         )
-    if form.kind == TRADES and len(form.columns) == 8 and "x7" in form.columns and not form.has_header:
-        market = market or "spot"  # only spot's aggTrades end with "was the best price match"
+    if form.columns[:5] == AGG_COLUMNS:
+        market = market or (
+            "spot" if len(form.columns) == 8 else "usdm"
+        )  # spot says whether it was the best price match
     return FileKind(form.kind, market, person_symbol(symbol))
 
 
