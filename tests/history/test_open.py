@@ -45,7 +45,7 @@ def test_the_venues_trades(tmp_path: Path, suffix: str, unit: int, is_spot: bool
     path = write(tmp_path / name, agg_csv(rows, unit, is_spot, header))
     data = opened(path)
     assert (data.kind, data.symbol, data.bar_ms) == (TRADES, "ETH-USDT", 0)
-    assert data.market == ("spot" if is_spot else "")
+    assert data.market == ("spot" if is_spot else "usdm")
     assert trade_rows(data.trades()) == rows
     assert trade_rows(data.trades()) == rows  # and once more
     assert data.bytes_read == data.bytes_total == path.stat().st_size

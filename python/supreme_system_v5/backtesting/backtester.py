@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from supreme_system_v5.backtesting import loop as loop_module
 from supreme_system_v5.backtesting.collector import Collector
 from supreme_system_v5.backtesting.loop import BarLoop, Driver, TradeLoop
-from supreme_system_v5.backtesting.loop_pure import PureTradeLoop
 from supreme_system_v5.backtesting.models import (
     BARS_UNKNOWN,
     FUNDING_UNKNOWN,
@@ -20,6 +19,7 @@ from supreme_system_v5.backtesting.models import (
     make_trades_venue,
     trades_words,
 )
+from supreme_system_v5.backtesting.pure_loop import PureTradeLoop
 from supreme_system_v5.backtesting.results import BARS, TRADES, BacktestResult
 from supreme_system_v5.backtesting.sampling import Sampler
 from supreme_system_v5.core.domain.effects import (
@@ -57,6 +57,8 @@ class HistoryDriver(Driver):
         """Perform effects in order."""
         self.collector.see(effects)
         for effect in effects:
+            if effect.is_record:  # for a journal, which there is not
+                continue
             if isinstance(effect, SubmitOrder):
                 self.venue.submit(effect.order, effect.time_ns)
             elif isinstance(effect, CancelOrder):

@@ -12,7 +12,6 @@ from supreme_system_v5.core.domain.effects import (
     DecisionRecord,
     Effect,
     FillRecord,
-    FundingRecord,
     SubmitOrder,
     TradeRecord,
 )
@@ -44,16 +43,15 @@ class Collector:
     def see(self, effects: list[Effect]) -> None:
         """Take note of what the engine wants done."""
         for effect in effects:
-            if isinstance(effect, FillRecord):
+            if isinstance(effect, DecisionRecord):  # most are
+                if effect.kind == "signal":
+                    self.signals += 1
+            elif isinstance(effect, FillRecord):
                 self._on_fill(effect)
             elif isinstance(effect, TradeRecord):
                 self._on_closed(effect)
             elif isinstance(effect, SubmitOrder):
                 self._on_submit(effect)
-            elif isinstance(effect, DecisionRecord):
-                self.signals += effect.kind == "signal"
-            elif isinstance(effect, FundingRecord):
-                pass  # in the ledger, and in the trade's own account of it
 
     def _on_submit(self, effect: SubmitOrder) -> None:
         order = effect.order

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from dataclasses import replace
@@ -36,6 +37,7 @@ PLAIN_SECONDS: Final = 5.0  # between two lines elsewhere
 
 def main(settings: Settings, args: argparse.Namespace) -> int:
     """0, also for a strategy that loses. Raises ConfigError (exit 2) for data or settings that cannot be used."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads would only cost memory and start time
     data = open_data(settings, args)
     if data.kind == FRAMES:
         return _of_frames(settings, args, data)

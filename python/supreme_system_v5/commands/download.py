@@ -48,7 +48,11 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
         Sources(settings.binance_archive_url, rest_url),
         not args.json,
     )
-    outcome = download.run()
+    try:
+        outcome = download.run()
+    except KeyboardInterrupt:
+        complain("interrupted: what is stored stays, and the same command goes on from here")
+        raise
     _tell(outcome, args)
     return 1 if outcome.failures else 0
 

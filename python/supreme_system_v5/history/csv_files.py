@@ -52,6 +52,7 @@ _NAMES: Final = {
 }
 _KLINE: Final = "time,open,high,low,close,volume,x6,x7,x8,x9,x10,x11"
 _AGG: Final = "id,price,quantity,x3,x4,time,maker"
+AGG_COLUMNS: Final = ("id", "price", "quantity", "x3", "x4")  # how the venue's aggTrades files begin
 # The venue's files without a header, by the number of columns; a fifth column that is a bool makes it `trades`.
 _HEADERLESS: Final = {6: _KLINE[: _KLINE.index(",x6")], 7: _AGG, 8: f"{_AGG},x7", 12: _KLINE}
 _TRADE_FILE: Final = {6: "id,price,quantity,x3,time,maker", 7: "id,price,quantity,x3,time,maker,x6"}

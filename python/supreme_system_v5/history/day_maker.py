@@ -14,7 +14,7 @@ from typing import Any, Final
 from supreme_system_v5.history.kinds import DAY_MS, Range, day_of, day_start_ms
 from supreme_system_v5.history.parquet import Chunk
 from supreme_system_v5.history.report import CONFLICT, DUPLICATE, GAP, IMPOSSIBLE, MISALIGNED, ORDER, Finding, Report
-from supreme_system_v5.history.store import DayWriting, Series, Store, copied, cut
+from supreme_system_v5.history.store import SOURCE_NOTE, DayWriting, Series, Store, copied, cut
 from supreme_system_v5.history.validate import (
     Checker,
     OutOfOrder,
@@ -33,12 +33,13 @@ Source = Callable[[], Iterator[Chunk]]
 
 
 class DayMaker:
-    """Stores the days of one series. ``fill`` asks elsewhere for what a gap lacks."""
+    """Stores the days of one series. ``fill`` asks elsewhere for what a gap lacks; ``source`` is noted in each file."""
 
-    def __init__(self, store: Store, wanted: Series, fill: Fill | None = None) -> None:
+    def __init__(self, store: Store, wanted: Series, fill: Fill | None = None, source: str = "") -> None:
         self._store = store
         self._wanted = wanted
         self._fill = fill
+        self._source = source
 
     def put_all(
         self,
@@ -96,6 +97,8 @@ class DayMaker:
         end_ms = begin_ms + DAY_MS
         known_ms = until_ms if begin_ms < until_ms < end_ms else 0
         with self._store.write(self._wanted, day, known_ms) as writing:
+            if self._source:
+                writing.notes[SOURCE_NOTE] = self._source
             report = Report(str(self._wanted), self._wanted.kind)
             if is_mixed:
                 chunks = in_order(self._wanted.kind, chunks, report)

@@ -7,11 +7,12 @@ left, trades that came over REST are kept page by page.
 from __future__ import annotations
 
 import calendar
+import contextlib
 import fcntl
 import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -38,7 +39,7 @@ from supreme_system_v5.history.pages import Pages
 from supreme_system_v5.history.parquet import Chunk
 from supreme_system_v5.history.progress import Progress
 from supreme_system_v5.history.report import Finding, Report
-from supreme_system_v5.history.store import Series, Store, cut, writing
+from supreme_system_v5.history.store import SIMULATED, Series, Store, cut, writing
 from supreme_system_v5.history.survey import save_report, survey_store
 from supreme_system_v5.history.venue_rest import SETTLE_MS, VenueRest
 
@@ -68,36 +69,44 @@ class Download:
     """One symbol of one market, ``kinds`` one after the other. ``span``: whole days."""
 
     def __init__(
-        self, store: Store, market: str, symbol: str, kinds: tuple[str, ...], span: Range, sources: Sources, show: bool
+        self,
+        store: Store,
+        market: str,
+        symbol: str,
+        kinds: tuple[str, ...],
+        span: Range,
+        sources: Sources,
+        is_shown: bool = False,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
         self._series = [Series(market, symbol, kind) for kind in kinds]
         self._span = span
         self._sources = sources
         self._progress = Progress("days", 1, is_shown=False)
-        self._http = Http(self._say)
+        self._http = Http(self._say, sleep)
         self._rest = VenueRest(self._http, sources.rest_url, market, symbol)
         self._fetcher = ArchiveFetcher(self._http, store.folder / CACHE, self._count_bytes)
-        self._show = show
+        self._is_shown = is_shown
         self._now_ms = 0  # by the venue's clock
         self._first_ms = 0  # of the venue's first bar from the beginning of the range on; 0 = it has none
+        self._has_rest = True
         self._failures: list[str] = []
         self._stored = 0
 
     def run(self) -> Outcome:
         """Fetch what is missing. Raises ConfigError, and NetworkError when nothing can be reached."""
-        with alone(self._store.folder):
+        with alone(self._store.folder), contextlib.closing(self._http):
             self._ask_time()
             span = self._known_span()
             wanted = [(series, self._missing(series, span)) for series in self._series]
             total = sum(len(days) for _, days in wanted)
             there = len(list(days_of(span))) * len(self._series) - total
-            self._progress = Progress("days", total, is_shown=self._show and total > 0)
+            self._progress = Progress("days", total, is_shown=self._is_shown and total > 0)
             try:
                 for series, days in wanted:
                     self._fetch_days(series, days)
             finally:
-                self._http.close()
                 self._progress.close()
             reports = [survey_store(self._store, series, span) for series in self._series]
             for series, report in zip(self._series, reports, strict=True):
@@ -121,6 +130,7 @@ class Download:
         except NetworkError as error:
             self._now_ms = int(time.time() * 1_000)
             self._first_ms = self._span.from_ms
+            self._has_rest = False
             self._say(f"note: {error.message}; going on with the archives alone")
 
     def _known_span(self) -> Range:
@@ -214,6 +224,8 @@ class Download:
             path.unlink(missing_ok=True)  # after anything else it stays, for the next run
             raise
         path.unlink(missing_ok=True)
+        for day in done:
+            self._pages_path(series, day).unlink(missing_ok=True)  # of when the day was not published yet
         return done
 
     def _day_done(self, series: Series, day: date) -> None:
@@ -221,10 +233,15 @@ class Download:
         self._progress.step(f"{series.kind} {day}")
 
     def _maker(self, series: Series, can_fill: bool) -> DayMaker:
-        return DayMaker(self._store, series, (lambda gap: self._fill(series, gap)) if can_fill else None)
+        source = SIMULATED if self._http.is_simulated else ""
+        self._store.refuse_mix(series, source)
+        fill = (lambda gap: self._fill(series, gap)) if can_fill else None
+        return DayMaker(self._store, series, fill, source)
 
     def _fill(self, series: Series, gap: Finding) -> Iterator[Chunk]:
         """What REST has of a gap in an archive: nothing where the venue stood still, or where it cannot be asked."""
+        if not self._has_rest:
+            return
         try:
             if series.kind == BARS:
                 yield from self._rest.bars(gap.from_ms, gap.to_ms)
@@ -249,6 +266,8 @@ class Download:
         final_ms = min(span.to_ms, self._final_ms())
         if final_ms <= span.from_ms:
             return []
+        if not self._has_rest:
+            raise DataError("the archive does not have it (yet), and REST cannot be asked", "try again later")
         inside = Range(span.from_ms, final_ms)
         self._progress.at(f"{series.kind} {day} over REST")
 
@@ -265,9 +284,12 @@ class Download:
                 pages.path.unlink(missing_ok=True)
         return found
 
+    def _pages_path(self, series: Series, day: date) -> Path:
+        return self._store.folder / CACHE / f"{series.market}-{series.symbol}-{day}.pages"
+
     def _trade_pages(self, series: Series, day: date, span: Range) -> Pages:
         with writing(self._store.folder):
-            pages = Pages(self._store.folder / CACHE / f"{series.market}-{series.symbol}-{day}.pages")
+            pages = Pages(self._pages_path(series, day))
             if pages.rows == 0:
                 first = self._rest.first_trades(span.from_ms, span.to_ms)
                 if first is None:

@@ -29,6 +29,7 @@ WAIT_SECONDS_MAX: Final = 300.0  # a longer ban ends the run; the next one goes 
 LIMIT_SHARE: Final = 0.8  # of the venue's weight a minute: a daemon beside us needs some of it
 PIECE_BYTES: Final = 65_536
 BODY_BYTES_MAX: Final = 64 << 20
+_SIMULATED: Final = "X-Time-Ns"
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _RESUME: Final = "what is stored stays; run the same command again and it goes on"
 
@@ -88,6 +89,7 @@ class Http:
         self._jitter = random.Random()
         self._has_answered = False
         self.requests = 0
+        self.is_simulated = False  # an answer came from the simulated exchange, which says its time in a header
 
     def get(
         self, url: str, params: Mapping[str, object] | None = None, pace: Pace | None = None, weight: int = 0
@@ -181,7 +183,8 @@ class Http:
         self._sleep(seconds + self._jitter.random() * 0.5)
 
     def _keep_pace(self, pace: Pace, weight: int) -> None:
-        while (seconds := pace.wait_seconds(weight, time.time())) > 0.0:
+        seconds = pace.wait_seconds(weight, time.time())
+        if seconds > 0.0:  # until the next minute
             self._say(f"the venue's request limit of this minute is used: waiting {seconds:.0f} s")
             self._sleep(seconds)
         pace.spend(weight, time.time())
@@ -209,6 +212,7 @@ class Http:
             with self._open(target, headers, depth + 1) as found:
                 yield found
             return
+        self.is_simulated |= _SIMULATED in response.headers
         try:
             yield response
         finally:
@@ -223,7 +227,9 @@ class Http:
         if parts.scheme == "http" and _proxy_of(parts) is not None:
             path = parts.geturl()
         connection.request("GET", path, headers=dict(headers))
-        return connection.getresponse()
+        response = connection.getresponse()
+        _check_head(response)
+        return response
 
 
 def _proxy_of(parts: SplitResult) -> SplitResult | None:
@@ -262,10 +268,20 @@ def _length(headers: Mapping[str, str]) -> int:
     return int(text) if text.isascii() and text.isdigit() else -1
 
 
+def _check_head(response: http.client.HTTPResponse) -> None:
+    """Headers that were cut look like fewer headers: an answer must say where it ends. Raises HTTPException."""
+    found = _headers(response)
+    ends = _length(found) >= 0 or "transfer-encoding" in found or found.get("connection", "").lower() == "close"
+    if not ends and response.version == 11:
+        response.close()
+        raise http.client.HTTPException("the connection ended within the headers")
+
+
 def _body(response: http.client.HTTPResponse) -> bytes:
     body = response.read(BODY_BYTES_MAX + 1)
     if len(body) > BODY_BYTES_MAX:
         raise http.client.HTTPException("the answer is too large")
+    _check_length(len(body), _length(_headers(response)))
     return body
 
 
@@ -275,6 +291,11 @@ def _pieces(response: http.client.HTTPResponse, length: int) -> Iterator[bytes]:
     while piece := response.read1(PIECE_BYTES):
         seen += len(piece)
         yield piece
+    _check_length(seen, length)
+
+
+def _check_length(seen: int, length: int) -> None:
+    """A cut connection looks like the end of the body. Raises EOFError."""
     if 0 <= length != seen:
         raise EOFError(f"the connection ended after {seen:,} of {length:,} bytes")
 

@@ -26,7 +26,7 @@ from supreme_system_v5.history.open import Data, is_parquet, open_data
 from supreme_system_v5.history.parquet import Chunk, DayFile
 from supreme_system_v5.history.progress import Progress
 from supreme_system_v5.history.report import Report
-from supreme_system_v5.history.store import Series, Store, series
+from supreme_system_v5.history.store import SIMULATED, Series, Store, series
 from supreme_system_v5.history.survey import save_report, survey_store
 from supreme_system_v5.history.validate import Checker, OutOfOrder, columns_of_chunk, in_order
 
@@ -54,10 +54,12 @@ def import_files(store: Store, text: str, symbol: str, market: str, is_shown: bo
     if data.kind == BARS and (bar_ms := step_of(data)) != MINUTE_MS:
         raise ConfigError(f"{text} has bars of {bar_ms // 1_000} s", "the store keeps 1-minute bars")
     wanted = series(market, symbol, data.kind)
+    source = SIMULATED if data.is_simulated else ""
+    store.refuse_mix(wanted, source)
     span, day_count = _extent(data)
     progress = Progress("days", day_count, is_shown=is_shown)
     with alone(store.folder):
-        days = DayMaker(store, wanted).put_all(
+        days = DayMaker(store, wanted, source=source).put_all(
             lambda: _with_stored(store, wanted, data, span), ALL_TIME, on_day=lambda day: progress.step(day.isoformat())
         )
         progress.close()

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from supreme_system_v5.core.domain.errors import ConfigError
 from supreme_system_v5.history.ahead import read_ahead
 from supreme_system_v5.history.columns import BarChunk, SourceFile, TradeChunk
-from supreme_system_v5.history.csv_files import csv_form, head_of, open_bytes, read_csv
+from supreme_system_v5.history.csv_files import AGG_COLUMNS, csv_form, head_of, open_bytes, read_csv
 from supreme_system_v5.history.kinds import (
     ALL_TIME,
     BARS,
@@ -33,7 +33,7 @@ from supreme_system_v5.history.kinds import (
     time_text,
 )
 from supreme_system_v5.history.parquet import Chunk, DayFile
-from supreme_system_v5.history.store import Series, Store, cut, series
+from supreme_system_v5.history.store import FORMAT, SIMULATED, SOURCE_NOTE, Series, Store, cut, series
 
 __all__ = ["BARS", "FRAMES", "TRADES", "Data", "SourceQuery", "open_data"]
 
@@ -91,6 +91,17 @@ class Data:
             yield chunk
 
     @property
+    def is_simulated(self) -> bool:
+        """True for days that were downloaded from the simulated exchange: to be said wherever a price is shown."""
+        for path in self.paths:
+            if is_parquet(path):
+                file = DayFile(path)
+                file.close()
+                if file.notes.get(SOURCE_NOTE) == SIMULATED:
+                    return True
+        return False
+
+    @property
     def bar_ms(self) -> int:
         """The length of a bar: the smallest step between two of the first ones; 0 where the data has no bars."""
         if self.kind != BARS:
@@ -113,11 +124,14 @@ class Data:
         last_ms, last_path = -1, self.paths[0]
         for path in self.paths:
             done = self.bytes_read
+            is_checked = is_parquet(path) and _is_of_store(path)
             for whole in self._chunks_of(path, done):
-                last_ms = _check_order(whole, last_ms, path, last_path)
+                last_ms = _follow(whole, last_ms, path, last_path)
                 last_path = path
-                if isinstance(whole, BarChunk):
-                    _check_bars(whole, path)
+                if not is_checked:
+                    _check_order(whole, path)
+                    if isinstance(whole, BarChunk):
+                        _check_bars(whole, path)
                 chunk = cut(whole, self.span)
                 if chunk is not None:
                     yield chunk
@@ -229,8 +243,10 @@ def kind_of(path: Path) -> FileKind:
             f"{path} is neither trades, bars nor frames; it begins with {first!r}",
             "known: CSV of trades or bars (the venue's own too, .gz, .zip), frames as JSON lines, the store's Parquet",
         )
-    if form.kind == TRADES and len(form.columns) == 8 and "x7" in form.columns and not form.has_header:
-        market = market or "spot"  # only spot's aggTrades end with "was the best price match"
+    if form.columns[:5] == AGG_COLUMNS:
+        market = market or (
+            "spot" if len(form.columns) == 8 else "usdm"
+        )  # spot says whether it was the best price match
     return FileKind(form.kind, market, person_symbol(symbol))
 
 
@@ -265,27 +281,40 @@ def sha256_of(path: Path) -> str:
 # Checks while reading --------------------------------------------------------------------------------------------
 
 
-def _check_order(chunk: Chunk, last_ms: int, path: Path, last_path: Path) -> int:
+def _is_of_store(path: Path) -> bool:
+    """Days of the store were looked at, row by row, when they were written."""
+    file = DayFile(path)
+    file.close()
+    return file.notes.get("format") == FORMAT
+
+
+def _follow(chunk: Chunk, last_ms: int, path: Path, last_path: Path) -> int:
+    """The time of the last row; the first must not be earlier than the last of the chunk before. Raises DataError."""
+    times = memoryview(chunk[1]).cast("B").cast("q")
+    first_ms = times[0]
+    least = 1 if isinstance(chunk, BarChunk) else 0  # two bars of one time: which one is true?
+    if first_ms < last_ms + least:
+        other = "" if path == last_path else f" of {last_path}"
+        raise DataError(
+            f"{path} goes back in time: {time_text(first_ms)} comes after {time_text(last_ms)}{other}",
+            "give the files in the order of time; `make import-data FILE=...` sorts and checks a file",
+        )
+    last: int = times[chunk.rows - 1]
+    return last
+
+
+def _check_order(chunk: Chunk, path: Path) -> None:
     import numpy as np
 
     times = np.frombuffer(chunk[1], dtype="<i8")
-    first = int(times[0])
-    least = 1 if isinstance(chunk, BarChunk) else 0  # two bars of one time: which one is true?
-    if first < last_ms + least:
-        other = "" if path == last_path else f" of {last_path}"
+    least = 1 if isinstance(chunk, BarChunk) else 0
+    steps = np.diff(times)
+    if len(steps) and int(steps.min()) < least:
+        at = int(np.argmin(steps >= least))
         raise DataError(
-            f"{path} goes back in time: {time_text(first)} comes after {time_text(last_ms)}{other}",
-            "give the files in the order of time; `make import-data FILE=...` sorts and checks a file",
+            f"{path} goes back in time: {time_text(int(times[at + 1]))} comes after {time_text(int(times[at]))}",
+            "`make import-data FILE=...` sorts and checks a file",
         )
-    if len(times) > 1:
-        steps = np.diff(times)
-        if int(steps.min()) < least:
-            at = int(np.argmin(steps >= least))
-            raise DataError(
-                f"{path} goes back in time: {time_text(int(times[at + 1]))} comes after {time_text(int(times[at]))}",
-                "`make import-data FILE=...` sorts and checks a file",
-            )
-    return int(times[-1])
 
 
 def _check_bars(chunk: BarChunk, path: Path) -> None:

@@ -58,6 +58,7 @@ class DayWriter:
             column_encoding={name: _ENCODINGS[name] for name in self._names},
             version="2.6",
             write_statistics=True,
+            write_page_checksum=True,
         )
         self._waiting: list[bytearray] = [bytearray() for _ in self._names]
 
@@ -100,7 +101,7 @@ class DayFile:
         from pyarrow import parquet
 
         try:
-            self._file = parquet.ParquetFile(path, memory_map=False)
+            self._file = parquet.ParquetFile(path, memory_map=False, page_checksum_verification=True)
         except (OSError, pa.ArrowInvalid) as error:
             raise DataError(f"cannot read {path}: {error}", "delete it and download or import it again") from None
         self.path = path

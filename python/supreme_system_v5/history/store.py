@@ -23,6 +23,8 @@ from supreme_system_v5.history.parquet import Chunk, DayFile, DayWriter
 
 FORMAT: Final = "1"
 PART: Final = ".part"
+SOURCE_NOTE: Final = "source"
+SIMULATED: Final = "simulated"  # the SOURCE_NOTE of days that come from the simulated exchange
 _DAY_FILE: Final = re.compile(r"(\d{4}-\d{2}-\d{2})\.parquet", re.ASCII)
 
 
@@ -80,6 +82,22 @@ class Store:
         until = file.notes.get("until_ms", "")
         file.close()
         return int(until) if until else day_start_ms(day) + DAY_MS
+
+    def refuse_mix(self, wanted: Series, source: str) -> None:
+        """Real and simulated prices do not stand in one series. Raises ConfigError."""
+        days = self.days(wanted)
+        there = self.source(wanted, days[0]) if days else source
+        if there != source:
+            raise ConfigError(
+                f"{self.folder_of(wanted)} holds {there or 'real'} prices; this would add {source or 'real'} ones",
+                "use another home for one of them: SUPREME_HOME=<folder>",
+            )
+
+    def source(self, wanted: Series, day: date) -> str:
+        """SIMULATED for a day of the simulated exchange, else "". Raises DataError."""
+        file = DayFile(self.path(wanted, day))
+        file.close()
+        return file.notes.get(SOURCE_NOTE, "")
 
     def put(self, wanted: Series, day: date, chunks: Iterable[Chunk], until_ms: int = 0) -> int:
         """Store a day, in place of what was there; returns its rows.

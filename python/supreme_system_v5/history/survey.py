@@ -28,6 +28,8 @@ def survey_store(store: Store, wanted: Series, span: Range, on_day: Callable[[],
         return report
     checker = Checker(wanted.kind, report, span.from_ms if span.from_ms != ALL_TIME.from_ms else -1)
     end_ms = 0
+    if store.source(wanted, inside[0]):
+        report.name = f"{store.source(wanted, inside[0]).upper()} {report.name}"
     for day in inside:
         file = DayFile(store.path(wanted, day))
         found_notes(file.notes, report)
