@@ -29,7 +29,7 @@ class BothUsdm(Both):
         super().__init__(seed, UsdmFloor(WALLETS), NaiveUsdm(WALLETS, MAKER_FEE_E8, TAKER_FEE_E8))
         self.given_e8 = sum(WALLETS.values())  # deposits, and what the market paid for positions less what it got
         self.funding_ms = 1_700_006_400_000
-        self.mark_e8 = 0
+        self.is_gap = False  # the market has jumped and the mark has not: nobody is liquidated yet
 
     def matcher(self) -> Matcher:
         return self.floor.venue.matcher
@@ -51,6 +51,7 @@ class BothUsdm(Both):
         algo_news = floor.algo_news()
         assert by_first(algo_news) == by_first(naive.algo_news), at
         assert floor.calls() == naive.calls, at
+        self.count("margin calls", len(naive.calls))
         income = floor.income()
         assert income == by_account(naive.income), at
         assert floor.waiting() == sorted(algo.number for algo in naive.waiting), at
@@ -96,6 +97,9 @@ class BothUsdm(Both):
         if self.number % 20 == 0:
             living = [order.number for order in self.naive.all_orders()]
             self.open = [*living, *(algo.number for algo in self.naive.waiting)]
+        if self.is_gap:
+            self.is_gap = False
+            return self.close()
         draw = self.rng.random()
         if draw < 0.80:
             return super().step()
@@ -140,7 +144,18 @@ class BothUsdm(Both):
         name = f"jump {side} {target_e8} {quantity_e8}"
         if self.rng.random() < 0.4:
             self.mark(target_e8)
+        else:
+            self.is_gap = self.rng.random() < 0.7
         return name, *answer
+
+    def close(self) -> Said:
+        """Somebody, the poorer the likelier, gets out of the whole position at the market."""
+        name = self.rng.choice(("bob", "cat", "dan", "dan"))
+        position_e8 = self.floor.venue.accounts[name].position.quantity_e8
+        asked = UsdmAsked(name, SELL if position_e8 > 0 else BUY, min(abs(position_e8), 2_000 * E8), 0, "MARKET")
+        asked.is_reduce_only = True
+        self.number += 1
+        return f"close {asked}", self.floor.place(self.number, asked), self.naive.place(self.number, asked)
 
     def set_level(self, side: int, price_e8: int, quantity_e8: int) -> None:
         best_e8 = int(self.matcher().best_e8(-side))
@@ -162,14 +177,14 @@ class BothUsdm(Both):
             is_poor = wallet_e8 < WALLETS[name]
             args = (name, rng.randrange(1, WALLETS[name]) * (1 if is_poor else -1))
         elif which == "countdown":
-            args = (name, rng.choice((0, 60_000, 300_000)))
+            args = (name, rng.choice((0, 60_000, 300_000, 900_000)))
         elif which == "amend":
             resting = [order.number for order in self.naive.all_orders() if rng.random() < 0.95]
             number = rng.choice(resting) if resting else 0
             price_e8 = self.middle_e8 + TICK_E8 * int(rng.gauss(0.0, 8.0))
             args = (number, price_e8, self.size_e8(name))
         elif which == "time":
-            self.floor.now_ns += MS * rng.randrange(1, 200_000)
+            self.floor.now_ns += MS * rng.randrange(1, 900_000)
             self.naive.now_ms = self.floor.now_ns // MS
             which, args = "advance", ()
         said = getattr(self.floor, which)(*args), getattr(self.naive, which)(*args)
