@@ -28,6 +28,7 @@ class Both:
     """``floor`` and ``naive`` take the same commands: place, cancel, trade and a level of the market."""
 
     order_share = 0.45  # of the commands; then cancels, trades of the market, and its levels
+    cancel_share = 0.15  # twice that while many rest
     trade_until = 0.85
     step_e8 = STEP_E8
 
@@ -87,7 +88,8 @@ class Both:
             self.open.append(self.number)
             answer = self.floor.place(self.number, asked), self.naive.place(self.number, asked)
             return f"{asked.kind}/{asked.time_in_force} {self.number} {asked}", *answer
-        if draw < self.order_share + (0.15 if len(self.matcher().resting.all()) < RESTING_MAX else 0.3):
+        is_full = len(self.matcher().resting.all()) >= RESTING_MAX
+        if draw < self.order_share + self.cancel_share * (2 if is_full else 1):
             number = self.rng.choice(self.open) if self.open else 0
             return f"cancel {number}", self.floor.cancel(number), self.naive.cancel(number)
         side = self.rng.choice((BUY, SELL))

@@ -6,6 +6,7 @@ import pytest
 
 from supreme_system_v5.core.domain.order import BUY, SELL
 from supreme_system_v5.core.matching.book_order import STP_DECREMENT
+from supreme_system_v5.core.matching.exchange.usdm_settings import removable_margin_e8
 from supreme_system_v5.core.matching.matcher import Matcher
 from tests.core.matching.bank import E8, MODES, TICK_E8
 from tests.core.matching.exchange.both import MIDDLE_E8, Both, Said, hundred_thousand
@@ -15,14 +16,17 @@ from tests.core.matching.exchange.usdm_floor import MAKER_FEE_E8, MS, TAKER_FEE_
 
 WALLETS = {"ann": 100_000 * E8, "bob": 100_000 * E8, "cat": 5_000 * E8, "dan": 300 * E8}
 NAMES = ("ann", "ann", "bob", "bob", "cat", "cat", "dan", "dan")
-KINDS = ("LIMIT", "LIMIT", "LIMIT", "LIMIT", "LIMIT", "LIMIT", "MARKET", "MARKET", *STOPS)
+KINDS = ("LIMIT",) * 10 + ("MARKET",) * 3 + STOPS
 USDM_MODES = tuple(mode for mode in MODES if mode != STP_DECREMENT)
+SETTINGS = ("lever", "lever", "lever", "margin", "margin", "deposit", "deposit", "deposit", "time", "time")
+SETTINGS += ("countdown", "cancel_all", "amend", "amend", "amend")
 FUNDING_MS = 28_800_000
 
 
 class BothUsdm(Both):
-    order_share = 0.5
-    trade_until = 0.87
+    order_share = 0.6
+    cancel_share = 0.07
+    trade_until = 0.80
     step_e8 = E8 // 1_000
 
     def __init__(self, seed: int) -> None:
@@ -103,9 +107,9 @@ class BothUsdm(Both):
         draw = self.rng.random()
         if draw < 0.80:
             return super().step()
-        if draw < 0.85:
+        if draw < 0.86:
             return self.mark_moves()
-        if draw < 0.88:
+        if draw < 0.87:
             return self.price_jumps()
         return self.account_command()
 
@@ -149,11 +153,13 @@ class BothUsdm(Both):
         return name, *answer
 
     def close(self) -> Said:
-        """Somebody, the poorer the likelier, gets out of the whole position at the market."""
-        name = self.rng.choice(("bob", "cat", "dan", "dan"))
+        """Who has lost most of his money gets out of half or all of the position at the market."""
+        name = min(WALLETS, key=self.fortune)
         position_e8 = self.floor.venue.accounts[name].position.quantity_e8
-        asked = UsdmAsked(name, SELL if position_e8 > 0 else BUY, min(abs(position_e8), 2_000 * E8), 0, "MARKET")
-        asked.is_reduce_only = True
+        asked = UsdmAsked(name, SELL if position_e8 > 0 else BUY, 0, 0, "MARKET")
+        part_e8 = abs(position_e8) * self.rng.choice((1, 1, 1, 2)) // 2
+        asked.quantity_e8 = min(2_000 * E8, part_e8 - part_e8 % self.step_e8)
+        asked.is_reduce_only = self.rng.random() < 0.7
         self.number += 1
         return f"close {asked}", self.floor.place(self.number, asked), self.naive.place(self.number, asked)
 
@@ -166,16 +172,20 @@ class BothUsdm(Both):
 
     def account_command(self) -> Said:
         rng, name = self.rng, self.rng.choice(NAMES)
-        which = rng.choice(("lever", "lever", "margin", "deposit", "time", "countdown", "cancel_all", "amend", "amend"))
+        which = rng.choice(SETTINGS)
         args: tuple[object, ...] = (name,)
         if which == "lever":
             args = (name, rng.choice((0, 1, 10, 20, 50, 75, 100, 125, 125, 125, 126)))
         elif which == "margin":
-            args = (name, (rng.randrange(1, 300 * E8)) * rng.choice((1, 1, -1)))
+            most_e8 = removable_margin_e8(self.floor.venue, self.floor.venue.accounts[name])
+            args = (name, rng.choice((rng.randrange(1, 300 * E8), -most_e8 or 1, -most_e8 - 1, -most_e8 // 2 or 1)))
         elif which == "deposit":
-            wallet_e8 = self.floor.venue.accounts[name].wallet_e8
-            is_poor = wallet_e8 < WALLETS[name]
-            args = (name, rng.randrange(1, WALLETS[name]) * (1 if is_poor else -1))
+            name = min(WALLETS, key=self.fortune) if rng.random() < 0.7 else name
+            account = self.floor.venue.accounts[name]
+            amount_e8 = rng.randrange(1, WALLETS[name])
+            if account.wallet_e8 > WALLETS[name]:
+                amount_e8 = -rng.choice((amount_e8, account.available_e8 or 1, account.available_e8 + 1))
+            args = (name, amount_e8)
         elif which == "countdown":
             args = (name, rng.choice((0, 60_000, 300_000, 900_000)))
         elif which == "amend":
@@ -190,6 +200,11 @@ class BothUsdm(Both):
         said = getattr(self.floor, which)(*args), getattr(self.naive, which)(*args)
         return f"{which} {args}", *said
 
+    def fortune(self, name: str) -> float:
+        """Of the wallet, what the market makes of it."""
+        account = self.floor.venue.accounts[name]
+        return float(account.wallet_e8 + account.position.unrealized_e8(self.middle_e8)) / WALLETS[name]
+
     def asked(self) -> UsdmAsked:
         rng = self.rng
         side, kind = rng.choice((BUY, SELL)), rng.choice(KINDS)
@@ -198,7 +213,7 @@ class BothUsdm(Both):
             rng.choice(NAMES),
             side,
             0,
-            0 if is_market else self.middle_e8 + TICK_E8 * int(rng.gauss(-1.0 * side, 4.0)),
+            0 if is_market else self.middle_e8 + TICK_E8 * int(rng.gauss(rng.choice((0.0, -8.0)) * side, 4.0)),
             kind,
             "GTC" if is_market else rng.choice(("GTC", "GTC", "GTC", "GTX", "GTD", "IOC", "FOK")),
             rng.choice(USDM_MODES),
@@ -208,7 +223,9 @@ class BothUsdm(Both):
         position_e8 = self.floor.venue.accounts[asked.account].position.quantity_e8
         if asked.is_reduce_only and position_e8 and not asked.price_e8 and rng.random() < 0.7:
             asked.side = BUY if position_e8 < 0 else SELL
-        if asked.time_in_force == "GTD":
+        if asked.time_in_force == "FOK":
+            asked.price_e8 += side * 5 * TICK_E8
+        elif asked.time_in_force == "GTD":
             now_ms = self.floor.now_ns // MS
             asked.good_till_ms = (now_ms + rng.randrange(590_000, 1_500_000)) // 1_000 * 1_000
         if rng.random() < 0.1:
