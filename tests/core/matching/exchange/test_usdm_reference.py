@@ -102,7 +102,7 @@ class BothUsdm(Both):
             living = [order.number for order in self.naive.all_orders()]
             self.open = [*living, *(algo.number for algo in self.naive.waiting)]
         if self.is_gap:
-            self.is_gap = False
+            self.is_gap = self.rng.random() < 0.5
             return self.close()
         draw = self.rng.random()
         if draw < 0.80:
@@ -149,12 +149,13 @@ class BothUsdm(Both):
         if self.rng.random() < 0.4:
             self.mark(target_e8)
         else:
-            self.is_gap = self.rng.random() < 0.7
+            self.is_gap = True
         return name, *answer
 
     def close(self) -> Said:
         """Who has lost most of his money gets out of half or all of the position at the market."""
-        name = min(WALLETS, key=self.fortune)
+        holders = [name for name, one in self.floor.venue.accounts.items() if one.position.quantity_e8]
+        name = min(holders or WALLETS, key=self.fortune)
         position_e8 = self.floor.venue.accounts[name].position.quantity_e8
         asked = UsdmAsked(name, SELL if position_e8 > 0 else BUY, 0, 0, "MARKET")
         part_e8 = abs(position_e8) * self.rng.choice((1, 1, 1, 2)) // 2
