@@ -82,7 +82,12 @@ class NaiveUsdm(UsdmBook):
         price = wish.price_e8
         if is_market:
             price = best + (best * 5 // 10_000 if side > 0 else 0)  # a buy is reckoned with 0.05 % more
-        return self.margin_refusal(wish, price)
+        code = self.margin_refusal(wish, price)
+        if not code and wish.time_in_force == "FOK" and not is_market:
+            # It must not end half-way: what it is to fill has to be payable at the best price too.
+            probe = UsdmOrder(0, wish, 0)
+            code = -2019 if self.wanted(probe, best) < wish.quantity_e8 else 0
+        return code
 
     def reducible(self, wish: UsdmAsked) -> int:
         """What of the position is left when reduce-only orders that come first have had their part."""

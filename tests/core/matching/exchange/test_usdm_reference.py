@@ -292,7 +292,7 @@ def test_the_usdm_venue_agrees_with_the_naive_exchange(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)
 def test_a_hundred_thousand_commands_agree() -> None:
     counts = hundred_thousand(BothUsdm)
     assert counts["fills"] > 30_000

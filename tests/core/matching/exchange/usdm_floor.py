@@ -85,6 +85,8 @@ class UsdmFloor:
             assert isinstance(tested, ExchangeOrder)
             self.orders[number] = order
             self.numbers[order.order_id] = number
+            if asked.time_in_force == "FOK" and not asked.is_reduce_only:
+                assert order.status == "FILLED", "filled in part, or killed after it was accepted"
             return order.status
         assert order == tested
         return str(order)

@@ -74,6 +74,8 @@ class EntryDesk:
             self._check_time_in_force(account, asked)
         if not asked.is_reduce_only:
             self.check_margin(account, asked, mark_e8)
+            if asked.time_in_force == FOK and not is_market:
+                self._check_walk(account, asked)
 
     def _check_market(self, asked: NewOrder, mark_e8: int) -> None:
         best_e8 = int(self.matcher.best_e8(-asked.side))
@@ -136,6 +138,14 @@ class EntryDesk:
                 raise Refusal(
                     -5021, "Due to the order could not be filled immediately, the FOK order has been rejected."
                 )
+
+    def _check_walk(self, account: UsdmAccount, asked: NewOrder) -> None:
+        """A sell may fill at better prices than its own, and those need more margin: a fill-or-kill order would end
+        half-way. Reckoned at the best price. Raises Refusal -2019.
+        """
+        probe = ExchangeOrder(account.name, 0, asked, 0)
+        if self.matcher.party.allowed_e8(probe, self.matcher.best_e8(-asked.side)) < asked.quantity_e8:
+            raise margin_insufficient()
 
     def check_margin(self, account: UsdmAccount, asked: NewOrder, mark_e8: int, replaced_e8: int = 0) -> None:
         """Initial margin at the order's price, and the loss it would open with. ``replaced_e8``: the notional of a
