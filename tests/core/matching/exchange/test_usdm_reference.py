@@ -43,6 +43,9 @@ class BothUsdm(Both):
         self.open = [*self.open, *(algo.number for algo in self.naive.waiting)]
         for account in self.naive.accounts.values():
             account.carry()
+        if self.rng.random() < 0.3:
+            self.floor.restart()
+            self.count("restarts")
 
     # ---- comparing
 
@@ -295,5 +298,9 @@ def test_the_usdm_venue_agrees_with_the_naive_exchange(seed: int) -> None:
 @pytest.mark.timeout(600)
 def test_a_hundred_thousand_commands_agree() -> None:
     counts = hundred_thousand(BothUsdm)
-    assert counts["fills"] > 30_000
-    assert counts["liquidations"] > 100
+    assert counts["fills"] > 20_000
+    assert counts["liquidations"] > 1_000
+    assert counts["debts the fund paid"] > 5
+    assert counts["algo FINISHED"] > 1_000
+    assert counts["ended EXPIRED 0"] > 50  # good-till dates, and margin that a loss has eaten
+    assert counts["restarts"] > 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 
 from supreme_system_v5.core.domain.events import Trade
@@ -28,10 +29,7 @@ MS = 1_000_000
 class UsdmFloor:
     def __init__(self, wallets: dict[str, int]) -> None:
         self.market = LosingMarket()
-        rules = UsdmRules()
-        rules.orders_max, rules.algo_orders_max = ORDERS_MAX, ALGOS_MAX
-        instrument = eth_usdt("usdm")
-        self.venue = UsdmVenue(instrument, self.market, Ids(1), MAKER_FEE_E8, TAKER_FEE_E8, rules)
+        self.venue = self._new_venue()
         for name, wallet_e8 in wallets.items():
             self.venue.open_account(name, {"USDT": wallet_e8})
         self.orders: dict[int, ExchangeOrder] = {}
@@ -43,6 +41,27 @@ class UsdmFloor:
         self.told: list[Happening] = []
         self.income_told = dict.fromkeys(wallets, 0)
         self.asked_count = 0
+
+    def _new_venue(self) -> UsdmVenue:
+        rules = UsdmRules()
+        rules.orders_max, rules.algo_orders_max = ORDERS_MAX, ALGOS_MAX
+        return UsdmVenue(eth_usdt("usdm"), self.market, Ids(1), MAKER_FEE_E8, TAKER_FEE_E8, rules)
+
+    def restart(self) -> None:
+        """A fresh venue goes on from what the other one saved."""
+        before, self.venue = self.venue, self._new_venue()
+        self.venue.restore(json.loads(json.dumps(before.save())))
+        assert self.venue.state() == before.state()
+        self.orders = {number: self._again(order) for number, order in self.orders.items()}
+        for number, algo in self.algos.items():
+            found = self.venue.algos.get(algo.account, algo.algo_id, "")
+            assert found is not None
+            self.algos[number] = found
+
+    def _again(self, order: ExchangeOrder) -> ExchangeOrder:
+        found = self.venue.orders.get(order.account, order.order_id)
+        assert found is not None
+        return found
 
     # ---- commands
 
