@@ -146,6 +146,7 @@ class UsdmBook(NaiveExchange):
         self.work(order)
 
     def work(self, order: UsdmOrder) -> None:
+        self.forget()
         self.take(order)
         if not order.is_open:
             return
@@ -330,6 +331,7 @@ class UsdmBook(NaiveExchange):
         for order in self.resting_of(name):
             self.finish(order, "EXPIRED", LIQUIDATION)
         self.expire_waiting(name)
+        self.forget()
         held = self.sum(name)
         margin, wallet = held.isolated, held.wallet
         asked = UsdmAsked(name, -1 if held.quantity > 0 else 1, abs(held.quantity), kind="LIMIT", time_in_force="IOC")
