@@ -108,6 +108,9 @@ class Settings:
     binance_spot_ws_url: str = _key("wss://stream.binance.com:9443", k.url("wss", "ws"), "Binance spot streams")
     binance_usdm_rest_url: str = _key("https://fapi.binance.com", k.url("https", "http"), "Binance USD-M REST")
     binance_usdm_ws_url: str = _key("wss://fstream.binance.com", k.url("wss", "ws"), "Binance USD-M streams")
+    binance_archive_url: str = _key(
+        "https://data.binance.vision", k.url("https", "http"), "Binance's public archives (make download)"
+    )
     coingecko_url: str = _key("https://api.coingecko.com/api/v3", k.url("https", "http"), "CoinGecko REST")
     supreme_home: str = _key("", k.path(), "where state/ and run_artifacts/ are; empty = the clone")
 
