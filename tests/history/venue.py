@@ -52,6 +52,10 @@ class Venue:
             self._ready.set()
             await self._end.wait()
             await self.server.stop()
+            late = asyncio.all_tasks() - {asyncio.current_task()}  # answers that a fault holds back
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
         self._loop.run_until_complete(serve())
         self._loop.close()
