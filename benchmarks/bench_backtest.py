@@ -11,6 +11,7 @@ found by taking parts away. Exit 1 when a target is missed. Needs numpy and pyar
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -95,6 +96,21 @@ def write_bars(path: Path, rows: int, seed: int) -> None:
     writer.close({})
 
 
+def paths_in(folder: Path) -> dict[str, Path]:
+    return {name: folder / f"usdm_ETHUSDT_{name}.parquet" for name in ("trades", "few", "long", "bars", "month")}
+
+
+def generate(folder: Path, trades: int, long_trades: int) -> int:
+    """Write everything that is measured."""
+    paths = paths_in(folder)
+    write_trades(paths["trades"], trades, 1)
+    write_trades(paths["few"], max(trades // 10, 1), 2)
+    write_trades(paths["long"], long_trades, 3)
+    write_bars(paths["bars"], 1_000_000, 4)
+    write_bars(paths["month"], MONTH_BARS, 5)
+    return 0
+
+
 class Bench:
     """Files in a folder, and runs over them."""
 
@@ -143,14 +159,11 @@ def above(name: str, rate: float, target: float) -> Row:
 
 
 def measure(bench: Bench, trades: int, long_trades: int) -> list[Row]:
-    folder = bench.folder
     kit.say("generating trades and bars ...")
-    paths = {name: folder / f"usdm_ETHUSDT_{name}.parquet" for name in ("trades", "few", "long", "bars", "month")}
-    write_trades(paths["trades"], trades, 1)
-    write_trades(paths["few"], max(trades // 10, 1), 2)
-    write_trades(paths["long"], long_trades, 3)
-    write_bars(paths["bars"], 1_000_000, 4)
-    write_bars(paths["month"], MONTH_BARS, 5)
+    # In a process of its own: a child's peak memory is never told as less than its parent's.
+    words = ["--generate", str(bench.folder), "--trades", str(trades), "--long-trades", str(long_trades)]
+    subprocess.run([sys.executable, str(Path(__file__).resolve()), *words], check=True)
+    paths = paths_in(bench.folder)
     kit.say("measuring ...")
     run = bench.run
     default, bars, month = run("trades", paths["trades"]), run("bars", paths["bars"]), run("month", paths["month"])
@@ -198,7 +211,10 @@ def main() -> int:
     parser.add_argument("--trades", type=int, default=5_000_000, metavar="N")
     parser.add_argument("--long-trades", type=int, default=50_000_000, metavar="N")
     parser.add_argument("--rounds", type=int, default=3, metavar="N")
+    parser.add_argument("--generate", metavar="FOLDER", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.generate:
+        return generate(Path(arguments.generate), arguments.trades, arguments.long_trades)
     with tempfile.TemporaryDirectory(prefix="bench_backtest_") as scratch:
         bench = Bench(Path(scratch), arguments.rounds)
         rows = measure(bench, arguments.trades, arguments.long_trades)

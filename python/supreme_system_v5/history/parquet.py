@@ -101,7 +101,7 @@ class DayFile:
         from pyarrow import parquet
 
         try:
-            self._file = parquet.ParquetFile(path, memory_map=False, page_checksum_verification=True)
+            self._file = parquet.ParquetFile(path, memory_map=False, pre_buffer=False, page_checksum_verification=True)
         except (OSError, pa.ArrowInvalid) as error:
             raise DataError(f"cannot read {path}: {error}", "delete it and download or import it again") from None
         self.path = path

@@ -94,8 +94,20 @@ class SmartEventProcessor:
         """The reason this trade passes, or SKIP. Raises ValueError, state unchanged, unless both are > 0 and finite."""
         if not (0.0 < price <= INPUT_MAX and 0.0 < quantity <= INPUT_MAX):
             raise ValueError(f"not a trade: price {price!r}, quantity {quantity!r}")
-        reason = self._reason(time_ns, price, quantity)
-        self._volumes.update(quantity)
+        volumes = self._volumes
+        reason = SKIP
+        moved = price - self._pass_price
+        least = self._min_change * self._pass_price
+        if self.trades_seen == 0:
+            reason = FIRST
+        elif moved >= least or -moved >= least:
+            reason = PRICE
+        elif volumes.is_warm and quantity > self.volume_multiplier * volumes.mean:
+            reason = VOLUME
+        elif time_ns >= self.due_ns:
+            # Normally the timer has restarted the interval before this; a caller without one still gets its passes.
+            reason = INTERVAL
+        volumes.update(quantity)
         self._last_price = price
         self.trades_seen += 1
         if reason == SKIP:
@@ -110,20 +122,6 @@ class SmartEventProcessor:
             self.volume_multiplier = min(self.volume_multiplier + STEER_STEP * self._target_skip, MULTIPLIER_MAX)
         self._pass(time_ns, price, reason)
         return reason
-
-    def _reason(self, time_ns: i64, price: float, quantity: float) -> int:
-        if self.trades_seen == 0:
-            return FIRST
-        moved = price - self._pass_price
-        least = self._min_change * self._pass_price
-        if moved >= least or -moved >= least:
-            return PRICE
-        if self._volumes.is_warm and quantity > self.volume_multiplier * self._volumes.mean:
-            return VOLUME
-        # Normally the timer has restarted the interval before this; a caller without one still gets its passes.
-        if time_ns >= self.due_ns:
-            return INTERVAL
-        return SKIP
 
     def on_interval(self, time_ns: i64) -> int:
         """The timer fired: INTERVAL; SKIP when it is stale (a pass has moved ``due_ns`` on) or nothing passed yet."""

@@ -163,10 +163,19 @@ class MarketView:
             mixed += 1
         self.checksum = mixed & _CHECKSUM_MASK
         if self.is_derived:
+            bid_e8 = ask_e8 = event.price_e8
             if event.is_buyer_maker:
-                self._derive(event.price_e8, event.price_e8 + self.derived_spread_e8, event.time_ns)
+                ask_e8 += self.derived_spread_e8
             else:
-                self._derive(event.price_e8 - self.derived_spread_e8, event.price_e8, event.time_ns)
+                bid_e8 -= self.derived_spread_e8
+            # As `_derive`, written out; the quantities have been there since the first trade.
+            self.bid_e8 = bid_e8
+            if bid_e8 <= 0:
+                self.bid_e8 = 1
+            self.ask_e8 = ask_e8
+            self.quote_ns = event.time_ns
+            if self.bid_quantity_e8 != self.derived_depth_e8:
+                self._derive(self.bid_e8, ask_e8, event.time_ns)
         return APPLIED
 
     def _derive(self, bid_e8: i64, ask_e8: i64, time_ns: i64) -> None:
