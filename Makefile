@@ -19,10 +19,10 @@ endif
 SOURCES := setup.py pyproject.toml $(shell find python build_support -type f ! -name '*.pyc' ! -path '*.egg-info/*' 2>/dev/null)
 
 # Verbs that use the newest sources, and verbs that must not wait for a build when something is already installed.
-FRESH_VERBS := demo exchange bench-light check-config validate profile-cpu profile-memory optimize-ultra
+FRESH_VERBS := demo exchange bench-light check-config validate replay profile-cpu profile-memory optimize-ultra
 CALM_VERBS := stop emergency-stop clear-halt close-breaker monitor status usage logs results info troubleshoot trades reset
-LATER_VERBS := run-ultra-live download backtest replay record
-MAKE_VERBS := run-ultra-local quick-start setup-ultra install-deps test test-quick test-parity test-long bench-all lint format clean help
+LATER_VERBS := run-ultra-live download backtest
+MAKE_VERBS := run-ultra-local record quick-start setup-ultra install-deps test test-quick test-parity test-long bench-all lint format clean help
 
 .PHONY: $(FRESH_VERBS) $(CALM_VERBS) $(LATER_VERBS) $(MAKE_VERBS)
 
@@ -41,7 +41,7 @@ help:
 
 # --- setting up
 
-run-ultra-local: $(VENV)/.stamp-package
+run-ultra-local record: $(VENV)/.stamp-package
 	@$(PY) main.py validate --brief
 	@$(PY) main.py $@
 
