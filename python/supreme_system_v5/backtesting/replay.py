@@ -87,6 +87,7 @@ class Replay:
         self._previous_ns = 0
         self._found: Difference | None = None  # known, and waiting for the next mark to show the state
         self._failure = ""
+        self._words: dict[str, Any] = {}  # of the last recorded mark
 
     def run(self, on_progress: Callable[[float], None] = lambda _share: None) -> Outcome:
         """Play all of it, or up to the first difference. Raises DamageError where the recording was altered."""
@@ -117,6 +118,7 @@ class Replay:
         kind = main.kind
         if kind == layout.SEGMENT:
             _, self._time_ns, self._stamp_ns = json.loads(main.body)
+            self._words = {}
         elif kind == layout.REJECTED:
             self._refuse(step)
         elif kind == layout.END:
@@ -266,15 +268,19 @@ class Replay:
             self._found.time_ns = self._previous_ns
 
     def _compare_mark(self, step: Step) -> None:
-        if step.mark is None or self._failure:
+        if not step.marks or self._failure:
             return
         self.outcome.marks += 1
+        for body in step.marks:
+            self._words.update(json.loads(body))
+        recorded = {name: value for name, value in self._words.items() if value is not None}
         words = state_words(self.side.engine)
         words["venue"] = self.side.venue.state()
-        if self._found is None and encode(words) == step.mark:
+        replayed = json.loads(encode(words))
+        if self._found is None and recorded == replayed:
             return
         found = self._found or self._difference(step, "the state", "", "")
-        found.fields = differing(json.loads(step.mark), json.loads(encode(words)))
+        found.fields = differing(recorded, replayed)
         found.seen_at = step.main.event
         raise _FoundError(found)
 

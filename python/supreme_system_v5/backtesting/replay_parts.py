@@ -53,12 +53,12 @@ def _foreign(header: dict[str, Any], what: str) -> ConfigError:
 class Step:
     """One input with everything that was written of it; or a refused frame, a new segment, the end."""
 
-    __slots__ = ("is_last", "main", "mark", "outs", "unsent", "wrote")
+    __slots__ = ("is_last", "main", "marks", "outs", "unsent", "wrote")
 
     def __init__(self, main: Entry) -> None:
         self.main = main
         self.outs: list[bytes] = []  # the lists of effects, in order
-        self.mark: bytes | None = None
+        self.marks: list[bytes] = []  # the state after it
         self.unsent: set[str] = set()
         self.wrote: list[bytes] = []
         self.is_last = False  # nothing was recorded after it: it may be unfinished
@@ -68,7 +68,7 @@ class Step:
         if entry.kind == layout.OUT:
             self.outs.append(entry.body)
         elif entry.kind == layout.MARK:
-            self.mark = entry.body
+            self.marks.append(entry.body)
         elif entry.kind == layout.UNSENT:
             self.unsent.add(entry.body.decode())
         elif entry.kind == layout.WROTE:

@@ -104,7 +104,7 @@ class Report:
         outcome = self.outcome
         if outcome.is_ended:
             return f"ended in order: {outcome.reason}"
-        words = "without an orderly end (a kill)"
+        words = "without an orderly end (a kill): of its last second nothing is known but what the journal has"
         if outcome.cut:
             words += f"; {outcome.cut}"
         if outcome.is_unfinished:

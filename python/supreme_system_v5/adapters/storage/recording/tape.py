@@ -32,6 +32,7 @@ class Tape:
         self._frames: dict[int, tuple[Event, bytes, int, bool, int]] = {}
         self._time_ns = 0
         self._stamp_ns = 0
+        self._words: dict[str, Any] = {}  # of the last mark
         self.is_closed = False  # the recording is over; frames that still come are not kept
         self.events = 0
         self.frames = 0
@@ -113,12 +114,17 @@ class Tape:
         self._note(layout.UNSENT, client_order_id.encode())
 
     def mark(self, words: dict[str, Any]) -> None:
-        """The state after the last event."""
-        self._note(layout.MARK, dump(words))
+        """The state after the last event: what of it has changed since the last mark; None = no longer there."""
+        before, self._words = self._words, words
+        changed = {name: value for name, value in words.items() if name not in before or before[name] != value}
+        if len(words) - len(changed) < len(before):
+            changed.update(dict.fromkeys(name for name in before if name not in words))
+        self._note(layout.MARK, dump(changed))
 
     def begin_segment(self) -> None:
         """From here on deltas count from the times in this entry: a segment needs no other to be read."""
         self._sink.is_segment_full = False
+        self._words = {}
         self._note(layout.SEGMENT, dump([self.events, self._time_ns, self._stamp_ns]))
 
     def end(self, reason: str, check: int) -> None:
