@@ -72,12 +72,13 @@ class InProcess:
         record: bool = False,
         **keys: str,
     ) -> None:
+        self.announced: list[str] = []
         self.home = Home(folder)
-        self.recording = Recording(lambda text: self.announced.append(text))
+        self.recording = Recording(self.announced.append)
         self._is_recorded = record
+        self.journal = Memory()
         self.settings = settings_of(market.market, folder, **keys)
         self.server = OpenExchange(market, speed=speed, end_ns=end_ns, faults=FaultBox(market.start_ns, plan, seed=5))
-        self.announced: list[str] = []
         self._on_event = on_event
         self.trading: Trading
         self.feeds: FeedSet
@@ -105,7 +106,8 @@ class InProcess:
             saved = SavedState(new_ledger(trading.parameters.initial_balance_e8), 1)
             self._begin_recording(saved)
             restore_trading(trading, saved)
-            dispatcher = Dispatcher(Memory(), trading.gateway, feeds.perform, self._announce, lambda _effect: None)
+            dispatcher = Dispatcher(self.journal, trading.gateway, feeds.perform, self._announce, lambda _effect: None)
+            dispatcher.on_unsent = self.recording.unsent
             self.master = MasterOrchestrator(self.recording.pump(trading), dispatcher, feeds.hold, feeds.release)
             for event in (first, await feeds.warm_bars(WARM_BARS)):
                 assert event is not None

@@ -16,7 +16,7 @@ from supreme_system_v5.adapters.storage.recording.reader import DamageError, Rec
 from supreme_system_v5.backtesting.replay import Replay
 from supreme_system_v5.backtesting.replay_chain import Books, Link, link
 from supreme_system_v5.backtesting.replay_difference import Outcome, as_dict, render
-from supreme_system_v5.backtesting.replay_parts import instrument_of, parameters_of
+from supreme_system_v5.backtesting.replay_parts import instrument_of, parameters_of, saved_of
 from supreme_system_v5.commands.tables import complain, say, say_json
 from supreme_system_v5.core.domain.errors import ConfigError
 from supreme_system_v5.trading import Trading
@@ -148,6 +148,7 @@ def replay_one(recording: Recording) -> Report:
         )
     header = recording.header
     parameters = parameters_of(header)
+    saved_of(header)  # refused before anything is played
     books = Books(header["saved"], parameters.account)
     replay = Replay(recording, Trading(parameters, instrument_of(header)), books.take)
     progress = Progress(recording.session)

@@ -106,7 +106,8 @@ class SegmentWriter:
         """Write what is queued and end the thread; False when that took too long or failed."""
         self._is_stopping = True
         self._wake.set()
-        self._thread.join(timeout_seconds)
+        if self._thread.is_alive():
+            self._thread.join(timeout_seconds)
         return not self._thread.is_alive() and not self.fault
 
     # -- the thread ------------------------------------------------------------------------------------------------
