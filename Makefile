@@ -98,7 +98,7 @@ test-long: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 # Every figure of the README, one after the other; some need SUPREME_DATA_DIR. On a quiet machine: about half an hour.
 BENCHES := scripts/bench_optimized.py benchmarks/bench_kernel.py benchmarks/bench_hot_path.py \
 	benchmarks/bench_start.py benchmarks/bench_memory.py benchmarks/bench_live.py benchmarks/bench_throttle.py \
-	benchmarks/bench_soak.py benchmarks/bench_exchange.py
+	benchmarks/bench_soak.py benchmarks/bench_record.py benchmarks/bench_exchange.py
 bench-all: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 	@failed=""; for bench in $(BENCHES); do echo "== $$bench"; $(PY) $$bench || failed="$$failed $$bench"; done; \
 	$(PY) scripts/load_single_symbol.py --speed 60 || failed="$$failed load_single_symbol"; \

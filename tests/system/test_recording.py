@@ -141,6 +141,49 @@ def test_the_other_core_replays_the_same(world: World, recorded: str) -> None:
     assert len(digests) == 1
 
 
+ALTERED = {
+    "the strategy, seen before it decides": (
+        "from supreme_system_v5.core.strategies import scalping\n"
+        "scalping.RSI_OVERSOLD, scalping.RSI_OVERBOUGHT = 0.5, 99.5\n",
+        ("first difference: the state after event", "strategy "),
+    ),
+    "the risk manager, seen when it decides": (
+        "from supreme_system_v5.core.risk.manager import RiskManager\n"
+        "decide = RiskManager.decide\n"
+        "def altered(self, *words):\n"
+        "    verdict = decide(self, *words)\n"
+        "    verdict.stop_e8 += 1_000_000\n"
+        "    return verdict\n"
+        "RiskManager.decide = altered\n",
+        ("first difference: the decision after event", "* SubmitOrder", "  * OrderRecord", "frame of socket"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(ALTERED))
+def test_altered_code_is_found_and_named(world: World, name: str) -> None:
+    """The replaying process has other code: the first event it treats differently ends the replay."""
+    world.start_exchange(*FAST_EXCHANGE)
+    assert world.run("run", "--duration", "5", OPTIMIZED_MODE="false")[0] == 0
+    change, words = ALTERED[name]
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from supreme_system_v5 import pure_import\n"
+        "pure_import.install()\n"
+        f"{change}"
+        "from supreme_system_v5.cli import main\n"
+        "sys.exit(main(['replay'], Path(sys.argv[1])))\n"
+    )
+    command = [sys.executable, "-c", code, str(world.root)]
+    env = {**world.env, "OPTIMIZED_MODE": "false"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    for word in (*words, "recorded", "replayed", "the state that differs"):
+        assert word in done.stdout, (word, done.stdout)
+    assert "Traceback" not in done.stderr
+
+
 # -- the real clock ------------------------------------------------------------------------------------------------
 
 

@@ -104,7 +104,8 @@ class Report:
         outcome = self.outcome
         if outcome.is_ended:
             return f"ended in order: {outcome.reason}"
-        words = "without an orderly end (a kill): of its last second nothing is known but what the journal has"
+        words = f"no orderly end (a kill): recorded up to {_time(outcome.last_ns)}; inputs of the second after it may"
+        words += " be missing, none of which led to anything in the journal"
         if outcome.cut:
             words += f"; {outcome.cut}"
         if outcome.is_unfinished:
@@ -253,5 +254,5 @@ def _time(time_ns: int) -> str:
     seconds, rest = divmod(time_ns, 1_000_000_000)
     return (
         time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
-        + f".{rest // 1_000_000:03d} UTC (engine time {time_ns} ns)"
+        + f".{rest // 1_000_000:03d} UTC (engine time {time_ns})"
     )
