@@ -61,7 +61,7 @@ class Recording:
         self._trading = trading
         self.tape = Tape(writer)
         self.tape.begin_segment()
-        self._pump = RecordedPump(trading.pump, self.tape, trading.venue.state)
+        self._pump = RecordedPump(trading.pump, self.tape, trading.venue.state, trading.roots())
         trading.on_act = self._act
         return f"recorded in {folder} (all recordings: at most {settings.record_max_mb} MB); make replay checks it"
 

@@ -45,6 +45,10 @@ class Trading:
         self.gateway = PaperGateway(self.venue)
         self.on_act: Callable[..., None] = _unheard
 
+    def roots(self) -> dict[str, object]:
+        """The objects that all the others of this side hang on."""
+        return {"engine": self.engine, "venue": self.venue, "pump": self.pump}
+
     def set_position(self) -> None:
         """Tell the venue what is held, so that reduce-only orders know."""
         self.on_act(ACT_POSITION)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from supreme_system_v5.adapters.storage.recording import layout
+from supreme_system_v5.adapters.storage.recording import layout, writer
 from supreme_system_v5.adapters.storage.recording.keeping import segments
 from supreme_system_v5.adapters.storage.recording.reader import DamageError, Recording
 from supreme_system_v5.backtesting.replay_difference import render
@@ -47,6 +47,7 @@ def test_a_session_replays_without_a_difference(session: InProcess) -> None:
     assert outcome.decisions >= 4 * engine.state.trades_closed
     assert outcome.marks >= 90  # one a second, and one a decision
     assert outcome.frames > 10_000
+    assert session.frames_waiting <= session.feeds.binance.merge.queued()  # nothing else is kept
     assert (outcome.is_ended, outcome.cut, outcome.failure) == (True, "", "")
     left = books.saved()
     assert left["ledger"]["wallet_e8"] == engine.state.ledger.wallet_e8
@@ -201,6 +202,30 @@ def test_a_state_that_only_will_matter_later_is_found_within_a_second(session: I
     assert outcome.difference is not None
     assert {name for name, _, _ in outcome.difference.fields} >= {"ledger.wallet_e8", "ledger.initial_e8"}
     assert outcome.events < 10
+
+
+@pytest.mark.parametrize("market", ["usdm", "spot"])
+def test_a_session_whose_beginning_was_dropped_replays_from_any_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, market: str
+) -> None:
+    """Segments as small as they can be, so that some begin with a position open and orders at the venue."""
+    monkeypatch.setattr(writer, "SEGMENT_BYTES_MAX", 60_000)
+    monkeypatch.setattr(writer, "TAKE_BYTES", 30_000)
+    folder = folder_of(record(tmp_path, 7, 120, market=market))
+    found = segments(folder)
+    assert len(found) >= 8
+    with_position = 0
+    for place, path in enumerate(found):
+        outcome, _ = replay(folder)
+        assert outcome.difference is None, render(outcome.difference, f"from segment {place + 1}")
+        assert (outcome.events_dropped > 0) is (place > 0)
+        assert outcome.is_ended
+        first = next(Recording(folder).entries())
+        graph = json.loads(first.body)[3]
+        names = [node[1] for node in graph["nodes"] if node[0] == "o"] if graph else []
+        with_position += "Position" in names and "WorkingOrder" in names
+        path.unlink()
+    assert with_position >= 1
 
 
 def test_a_tail_torn_at_any_byte_is_cut_and_the_rest_replays(copied: Path) -> None:

@@ -77,6 +77,7 @@ class InProcess:
         self.recording = Recording(self.announced.append)
         self._is_recorded = record
         self.journal = Memory()
+        self.frames_waiting = 0  # at the end, for the recording
         self.settings = settings_of(market.market, folder, **keys)
         self.server = OpenExchange(market, speed=speed, end_ns=end_ns, faults=FaultBox(market.start_ns, plan, seed=5))
         self._on_event = on_event
@@ -122,6 +123,8 @@ class InProcess:
         finally:
             await feeds.stop()
             await self.server.stop()
+            tape = self.recording.tape
+            self.frames_waiting = 0 if tape is None else tape.waiting
             self.recording.close("the test is over")
 
     def _begin_recording(self, saved: SavedState) -> None:

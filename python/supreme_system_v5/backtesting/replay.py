@@ -8,9 +8,10 @@ from typing import Any, Final, Protocol
 
 from supreme_system_v5.adapters.storage.recording import layout
 from supreme_system_v5.adapters.storage.recording.codec import encode, plain, revive
-from supreme_system_v5.adapters.storage.recording.reader import Recording
+from supreme_system_v5.adapters.storage.recording.reader import Entry, Recording
 from supreme_system_v5.backtesting.replay_difference import Difference, Outcome, differing, words_of
 from supreme_system_v5.backtesting.replay_parts import Step, saved_of, steps
+from supreme_system_v5.backtesting.replay_restore import overlay
 from supreme_system_v5.core.domain.effects import (
     CancelOrder,
     DecisionRecord,
@@ -19,7 +20,7 @@ from supreme_system_v5.core.domain.effects import (
     Shutdown,
     SubmitOrder,
 )
-from supreme_system_v5.core.domain.errors import BooksError, FrameError
+from supreme_system_v5.core.domain.errors import BooksError, ConfigError, FrameError
 from supreme_system_v5.core.domain.events import Event, Tick
 from supreme_system_v5.core.domain.order import Order
 from supreme_system_v5.core.engine.engine import Engine
@@ -51,6 +52,8 @@ class Side(Protocol):
 
     @property
     def gateway(self) -> Gateway: ...
+
+    def roots(self) -> dict[str, object]: ...
 
     def set_position(self) -> None: ...
 
@@ -117,8 +120,7 @@ class Replay:
         main = step.main
         kind = main.kind
         if kind == layout.SEGMENT:
-            _, self._time_ns, self._stamp_ns = json.loads(main.body)
-            self._words = {}
+            self._begin_segment(main)
         elif kind == layout.REJECTED:
             self._refuse(step)
         elif kind == layout.END:
@@ -142,6 +144,21 @@ class Replay:
             self._previous_ns = self._time_ns
         for body in step.wrote:
             self._on_batch([json.loads(body)])
+
+    def _begin_segment(self, main: Entry) -> None:
+        events, self._time_ns, self._stamp_ns, graph = json.loads(main.body)
+        self._words = {}
+        recording = self.recording
+        if recording.is_whole or self.outcome.events > 0:
+            return
+        if graph is None:
+            raise ConfigError(
+                f"the beginning of session {recording.session} is missing (its segments 1 to"
+                f" {recording.first_segment - 1}), and what remains does not say how the engine stood there",
+                "choose another session",
+            )
+        overlay(self.side.roots(), graph)
+        self.outcome.events_dropped = events
 
     def _input(self, step: Step) -> None:
         main = step.main
@@ -277,6 +294,9 @@ class Replay:
         words = state_words(self.side.engine)
         words["venue"] = self.side.venue.state()
         replayed = json.loads(encode(words))
+        if self.outcome.events_dropped:
+            recorded.pop("digest")  # it began with what was dropped
+            replayed.pop("digest")
         if self._found is None and recorded == replayed:
             return
         found = self._found or self._difference(step, "the state", "", "")

@@ -41,6 +41,7 @@ class Outcome:
 
     def __init__(self) -> None:
         self.events = 0
+        self.events_dropped = 0  # by RECORD_MAX_MB, before the first that was replayed
         self.frames = 0
         self.rejected = 0
         self.effects = 0

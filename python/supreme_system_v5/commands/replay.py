@@ -79,6 +79,7 @@ class Report:
     def text(self) -> str:
         """A few lines, or the page of the difference."""
         outcome, header = self.outcome, self.recording.header
+        dropped = outcome.events_dropped
         lines = [
             f"session {self.recording.session}: recorded by {header.get('version')} ({header.get('core')} core),"
             f" replayed by the {build_info.core()} core",
@@ -88,6 +89,11 @@ class Report:
             f" {count(outcome.marks)} states compared",
             f"  {self._ending()}",
         ]
+        if dropped:
+            lines.append(
+                f"  the first {count(dropped)} events were dropped by RECORD_MAX_MB: replayed from segment"
+                f" {self.recording.first_segment} on, without the digest, which begins with them"
+            )
         if outcome.failure:
             lines.append(f"  the session ended by a mistake of its own, and so does the replay: {outcome.failure}")
         if self.damage:
@@ -97,7 +103,7 @@ class Report:
         elif self.damage:
             lines.append("0 differences up to there")
         else:
-            lines.append(f"0 differences; digest {outcome.digest}")
+            lines.append("0 differences" if dropped else f"0 differences; digest {outcome.digest}")
         return "\n".join(lines)
 
     def _ending(self) -> str:
@@ -120,6 +126,7 @@ class Report:
             "recorded_core": self.recording.header.get("core"),
             "core": build_info.core(),
             "events": outcome.events,
+            "events_dropped": outcome.events_dropped,
             "frames": outcome.frames,
             "rejected": outcome.rejected,
             "decisions": outcome.decisions,
@@ -133,20 +140,14 @@ class Report:
             "cut": outcome.cut,
             "damage": self.damage,
             "failure": outcome.failure,
-            "digest": outcome.digest,
+            "digest": "" if outcome.events_dropped else outcome.digest,
             "differences": 0 if outcome.difference is None else 1,
             "difference": None if outcome.difference is None else as_dict(outcome.difference),
         }
 
 
 def replay_one(recording: Recording) -> Report:
-    """Replay a recording with a bar of progress. Raises ConfigError for one whose beginning is gone."""
-    if not recording.is_whole:
-        raise ConfigError(
-            f"the beginning of session {recording.session} was dropped by RECORD_MAX_MB"
-            f" (its segments 1 to {recording.first_segment - 1}): the engine's state there is not known",
-            "choose another session, or give RECORD_MAX_MB more room",
-        )
+    """Replay a recording with a bar of progress. Raises ConfigError for one that this version cannot read."""
     header = recording.header
     parameters = parameters_of(header)
     saved_of(header)  # refused before anything is played
@@ -182,21 +183,15 @@ def _chain(artifacts_dir: Path, is_json: bool) -> int:
         if account in before:
             joined = _join(before[account], recording)
             is_good = is_good and not joined.differences
-            facts = {"link": joined.note, "link_differences": joined.differences}
+            facts = {"link": joined.note or "holds", "link_differences": joined.differences}
             if not is_json:
                 say(_link_text(before[account], joined))
-        report = replay_one(recording) if recording.is_whole else None
-        if report is None:
-            before.pop(account, None)
-            text = f"session {recording.session}: its beginning was dropped by RECORD_MAX_MB; not replayed"
-            document.append({"session": recording.session, "is_whole": False, **facts})
-        else:
-            is_good = is_good and report.exit_code == 0
-            before[account] = report
-            text = report.text()
-            document.append({**report.as_dict(), "is_whole": True, **facts})
+        report = replay_one(recording)
+        is_good = is_good and report.exit_code == 0
+        before[account] = report
+        document.append({**report.as_dict(), **facts})
         if not is_json:
-            say(text)
+            say(report.text())
     if is_json:
         say_json({"sessions": document, "is_good": is_good})
     else:
@@ -206,12 +201,14 @@ def _chain(artifacts_dir: Path, is_json: bool) -> int:
 
 def _join(report: Report, recording: Recording) -> Link:
     """The link between a replayed session and the next one of its account."""
+    if report.outcome.events_dropped:
+        return Link([], "not compared, because the beginning of that recording was dropped by RECORD_MAX_MB")
     return link(report.books, recording.header["saved"], report.outcome.is_ended)
 
 
 def _link_text(report: Report, joined: Link) -> str:
     if not joined.differences:
-        return f"  |  the next session began with what it left{': ' + joined.note if joined.note else ''}"
+        return f"  |  the next session began with what it left{f' ({joined.note})' if joined.note else ''}"
     lines = [f"  |  BROKEN: the next session did not begin with what {report.recording.session} left"]
     lines.append("  |  (a session that was not recorded, emergency-stop or reset may lie between them)")
     for name, left, began in joined.differences:

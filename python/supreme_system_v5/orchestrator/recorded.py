@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from supreme_system_v5.adapters.storage.recording.graph import capture
 from supreme_system_v5.adapters.storage.recording.tape import Tape
 from supreme_system_v5.core.domain.effects import Effect
 from supreme_system_v5.core.domain.events import Event
@@ -34,14 +35,17 @@ class Pump(Protocol):
 class RecordedPump:
     """In the place of the pump while a session is recorded; ``end`` leaves the plain pump's behaviour.
 
-    ``venue_state`` is the paper venue's part of a mark.
+    ``venue_state`` is the paper venue's part of a mark, ``roots`` the objects that all the others hang on.
     """
 
-    def __init__(self, pump: EventPump, tape: Tape, venue_state: Callable[[], list[object]]) -> None:
+    def __init__(
+        self, pump: EventPump, tape: Tape, venue_state: Callable[[], list[object]], roots: dict[str, object]
+    ) -> None:
         self.engine: Engine = pump.engine
         self._pump = pump
         self._tape: Tape | None = tape
         self._venue_state = venue_state
+        tape.graph = lambda: capture(roots)
         self._mark_due_ns = 0
         self._entries = 0  # of the digest at the last mark
 

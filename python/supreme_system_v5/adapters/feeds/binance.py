@@ -265,7 +265,7 @@ class BinanceFeed:
         if event.kind == e.KIND_FEED:
             self.connections[number].replace("server shutdown announced")
             return
-        if self.tape is not None:
+        if self.tape is not None and event.kind != e.KIND_TICK:  # a heartbeat is no input
             self.tape.frame(number, raw, event, decoder.has_sim_time)
         merge.push(number, event)
 

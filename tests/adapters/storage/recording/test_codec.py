@@ -64,6 +64,7 @@ def test_effects_are_told_with_all_their_words() -> None:
     ledger = new_ledger(100)
     fill = FillRecord(report(), OrderRecord(order, 8), ledger, {"side": 1}, True)
     words = json.loads(encode([RequestBook(4, "gap"), Announce(4, "trade", "line"), fill]))
+    assert words[1]["kind"] == "trade"
     assert words[0] == {"is": "RequestBook", "time_ns": 4, "reason": "gap"}
     assert [one["is"] for one in words] == ["RequestBook", "Announce", "FillRecord"]
     assert words[2]["ledger"]["wallet_e8"] == 100

@@ -12,7 +12,7 @@ from supreme_system_v5.core.domain.market import Bar
 from supreme_system_v5.core.domain.order import Order
 
 CLASS: Final = "is"  # the key that carries an object's class
-LEFT_OUT: Final = frozenset({"received_ns", "kind", "__dict__"})  # of the host, or said by the class
+LEFT_OUT: Final = frozenset({"received_ns", "kind"})  # of events: of the host, or said by the class
 
 # The constructors' arguments, in order; every other attribute is set afterwards.
 _BUILT_FROM: Final[dict[type, tuple[str, ...]]] = {
@@ -85,9 +85,21 @@ def names_of(kind: type) -> tuple[str, ...]:
     found = _names.get(kind)
     if found is None:
         # mypyc lists a class's attributes, its parents' included.
-        found = tuple(sorted(set(getattr(kind, "__mypyc_attrs__", ())) - LEFT_OUT))
+        found = _told(kind, set(getattr(kind, "__mypyc_attrs__", ())) - {"__dict__"})
         _names[kind] = found
     return found
+
+
+def attributes_of(value: object) -> tuple[str, ...]:
+    """The attributes of an object, sorted: the same compiled and pure."""
+    if dataclasses.is_dataclass(value):
+        return tuple(sorted(field.name for field in dataclasses.fields(value)))
+    kind = type(value)
+    return names_of(kind) or _told(kind, set(vars(value)))
+
+
+def _told(kind: type, names: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(names - LEFT_OUT if issubclass(kind, e.Event) else names))
 
 
 def plain(value: Any) -> Any:
@@ -101,9 +113,8 @@ def plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     kind = type(value)
-    names = names_of(kind) or tuple(sorted(set(vars(value)) - LEFT_OUT))
     fields: dict[str, Any] = {CLASS: kind.__name__}
-    for name in names:
+    for name in attributes_of(value):
         fields[name] = plain(getattr(value, name))
     return fields
 

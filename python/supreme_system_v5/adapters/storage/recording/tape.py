@@ -33,10 +33,16 @@ class Tape:
         self._time_ns = 0
         self._stamp_ns = 0
         self._words: dict[str, Any] = {}  # of the last mark
+        self.graph: Callable[[], Any] = lambda: None  # everything the engine side holds, for the start of a segment
         self.is_closed = False  # the recording is over; frames that still come are not kept
         self.events = 0
         self.frames = 0
         self.rejected = 0
+
+    @property
+    def waiting(self) -> int:
+        """Frames between socket and engine."""
+        return len(self._frames)
 
     # -- from the sockets
 
@@ -122,10 +128,13 @@ class Tape:
         self._note(layout.MARK, dump(changed))
 
     def begin_segment(self) -> None:
-        """From here on deltas count from the times in this entry: a segment needs no other to be read."""
+        """From here on deltas count from the times in this entry, and the engine is as its graph says: a segment needs
+        no other to be replayed.
+        """
         self._sink.is_segment_full = False
         self._words = {}
-        self._note(layout.SEGMENT, dump([self.events, self._time_ns, self._stamp_ns]))
+        graph = self.graph() if self.events > 0 else None
+        self._note(layout.SEGMENT, dump([self.events, self._time_ns, self._stamp_ns, graph]))
 
     def end(self, reason: str, check: int) -> None:
         """The last entry of an orderly end."""
