@@ -171,6 +171,7 @@ def test_an_altered_decision_is_shown_beside_the_one_that_the_engine_takes(copie
     assert (found.event, found.what) == (target, "the decision")
     page = render(found, "now")
     assert page.count("* SubmitOrder") == 2  # one of each side, marked as different
+    assert "SubmitOrder: order.quantity_e8  recorded" in page
     assert page.count("  OrderRecord") >= 2  # the same on both sides
 
 

@@ -145,7 +145,7 @@ ALTERED = {
     "the strategy, seen before it decides": (
         "from supreme_system_v5.core.strategies import scalping\n"
         "scalping.RSI_OVERSOLD, scalping.RSI_OVERBOUGHT = 0.5, 99.5\n",
-        ("first difference: the state after event", "strategy "),
+        ("first difference: the state after event", "strategy["),
     ),
     "the risk manager, seen when it decides": (
         "from supreme_system_v5.core.risk.manager import RiskManager\n"

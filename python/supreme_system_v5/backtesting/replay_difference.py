@@ -10,6 +10,7 @@ from supreme_system_v5.adapters.storage.recording.codec import CLASS
 from supreme_system_v5.adapters.storage.recording.reader import Entry
 
 SHOWN_BYTES_MAX: Final = 240
+MISSING: Final = "(not there)"
 FIELDS_MAX: Final = 24
 _KINDS: Final = {
     layout.TICK: "tick",
@@ -76,58 +77,67 @@ def words_of(entry: Entry) -> str:
     return f"{_KINDS.get(entry.kind, 'event')} {shortened(body.decode(errors='replace'))}".rstrip()
 
 
+def leaves(name: str, recorded: Any, replayed: Any) -> list[tuple[str, str, str]]:
+    """The innermost places where two words differ, by their path, with both values."""
+    if isinstance(recorded, dict) and isinstance(replayed, dict):
+        found: list[tuple[str, str, str]] = []
+        for key in sorted(set(recorded) | set(replayed)):
+            place = f"{name}.{key}" if name else str(key)
+            found += leaves(place, recorded.get(key, MISSING), replayed.get(key, MISSING))
+        return found
+    if isinstance(recorded, list) and isinstance(replayed, list) and len(recorded) == len(replayed):
+        pairs = enumerate(zip(recorded, replayed, strict=True))
+        return [leaf for at, (one, other) in pairs for leaf in leaves(f"{name}[{at}]", one, other)]
+    return [] if recorded == replayed else [(name, _value(recorded), _value(replayed))]
+
+
+def _value(value: Any) -> str:
+    return str(value) if value is MISSING else json.dumps(value)
+
+
 def differing(recorded: dict[str, Any], replayed: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """The names whose values are not the same, with both; the digest last, it only says that something is."""
-    names = sorted(set(recorded) | set(replayed), key=lambda name: (name == "digest", name))
-    missing = "(not there)"
-    return [
-        (
-            name,
-            json.dumps(recorded[name]) if name in recorded else missing,
-            json.dumps(replayed[name]) if name in replayed else missing,
-        )
-        for name in names
-        if recorded.get(name, missing) != replayed.get(name, missing)
-    ]
+    """What of the state is not the same, with both values; the digest last, it only says that something is."""
+    found: list[tuple[str, str, str]] = []
+    for name in sorted(set(recorded) | set(replayed), key=lambda name: (name == "digest", name)):
+        found += leaves(name, recorded.get(name, MISSING), replayed.get(name, MISSING))
+    return found
 
 
-def effects_of(text: str) -> list[str]:
-    """A recorded list of effects, one line each."""
+def effects_of(text: str) -> list[dict[str, Any]]:
+    """A recorded list of effects; of other words (nothing, a mistake) one that holds them."""
     try:
-        found = json.loads(text)
+        found: list[dict[str, Any]] = json.loads(text)
     except ValueError:
-        return [text]
-    lines = []
-    for effect in found:
-        name = effect.pop(CLASS, "")
-        lines.append(f"{name} {json.dumps(effect, sort_keys=True)}")
-    return lines
+        return [{CLASS: text}] if text else []
+    return found
 
 
 def render(difference: Difference, when: str) -> str:
     """The difference as a page of text; ``when`` is its time for people."""
     lines = [f"first difference: {difference.what} after event {difference.event:,}, {when}", f"  {difference.kind}"]
     recorded, replayed = effects_of(difference.recorded), effects_of(difference.replayed)
-    if difference.recorded or difference.replayed:
-        lines += _sides(recorded, replayed)
+    for name, own, other in (("recorded", recorded, replayed), ("replayed", replayed, recorded)):
+        if recorded or replayed:
+            lines.append(f"  {name}:")
+            lines += [f"    {'  ' if effect in other else '* '}{_effect(effect)}" for effect in own]
+    if [one.get(CLASS) for one in recorded] == [one.get(CLASS) for one in replayed]:
+        for first, second in zip(recorded, replayed, strict=True):
+            lines += _leaves(f"  {first.get(CLASS)}: ", leaves("", first, second))
     if difference.fields:
         where = f" (as seen after event {difference.seen_at:,})" if difference.seen_at != difference.event else ""
         lines.append(f"  the state that differs{where}:")
-        for name, first, second in difference.fields[:FIELDS_MAX]:
-            lines.append(f"    {name:<24} recorded {shortened(first, 160)}")
-            lines.append(f"    {'':<24} replayed {shortened(second, 160)}")
-        if len(difference.fields) > FIELDS_MAX:
-            lines.append(f"    and {len(difference.fields) - FIELDS_MAX} more")
+        lines += _leaves("    ", difference.fields)
     return "\n".join(lines)
 
 
-def _sides(recorded: list[str], replayed: list[str]) -> list[str]:
-    """Both decisions; lines that are the same on both sides once."""
-    lines = []
-    for name, own, other in (("recorded", recorded, replayed), ("replayed", replayed, recorded)):
-        lines.append(f"  {name}:")
-        lines += [f"    {'  ' if line in other else '* '}{shortened(line, 400)}" for line in own]
-    return lines
+def _effect(effect: dict[str, Any]) -> str:
+    words = {key: value for key, value in effect.items() if key != CLASS}
+    return f"{effect[CLASS]} {shortened(json.dumps(words, sort_keys=True), 200)}" if words else str(effect[CLASS])
+
+
+def _leaves(head: str, found: list[tuple[str, str, str]]) -> list[str]:
+    lines = [f"{head}{n}  recorded {shortened(a, 120)}  replayed {shortened(b, 120)}" for n, a, b in found[:FIELDS_MAX]]
+    return [*lines, f"{head}and {len(found) - FIELDS_MAX} more"] if len(found) > FIELDS_MAX else lines
 
 
 def as_dict(difference: Difference) -> dict[str, Any]:

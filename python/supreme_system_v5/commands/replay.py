@@ -87,8 +87,9 @@ class Report:
             f" {duration((outcome.last_ns - outcome.first_ns) / 1e9)} of the market in {self.seconds:.1f} s",
             f"  {count(outcome.decisions)} decisions, {count(outcome.effects)} effects and"
             f" {count(outcome.marks)} states compared",
-            f"  {self._ending()}",
         ]
+        if outcome.difference is None and not self.damage:
+            lines.append(f"  {self._ending()}")
         if dropped:
             lines.append(
                 f"  the first {count(dropped)} events were dropped by RECORD_MAX_MB: replayed from segment"
