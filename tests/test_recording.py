@@ -94,6 +94,7 @@ def test_memory_pressure_ends_it_once_and_what_there_is_replays(tmp_path: Path) 
     assert desk.recording.status()["state"] == "ended"
     outcome, _ = replay(desk.folder)
     assert (outcome.difference, outcome.reason, outcome.is_ended) == (None, "memory pressure", True)
+    assert outcome.is_early
 
 
 def test_a_disk_fault_is_said_once_and_costs_the_pump_nothing(tmp_path: Path) -> None:
@@ -115,6 +116,8 @@ def test_a_disk_fault_is_said_once_and_costs_the_pump_nothing(tmp_path: Path) ->
     desk.recording.close("over")
     outcome, _ = replay(desk.folder)
     assert outcome.difference is None
+    assert outcome.is_early
+    assert Recorded(desk.folder).fault in desk.said[0]
 
 
 def test_what_the_bound_dropped_is_said(tmp_path: Path) -> None:

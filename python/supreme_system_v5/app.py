@@ -310,7 +310,8 @@ class Application:
             [asyncio.ensure_future(one) for one in (*work, self.market.close())], timeout=CLOSE_SECONDS_MAX
         )
         faults = [task.exception() for task in done if not task.cancelled()]
-        self.recording.close(self.controls.reason)
+        failure = self.master.failure if hasattr(self, "master") else None
+        self.recording.close(self.controls.reason if failure is None else f"failed: {failure}")
         if hasattr(self, "journal") and not self.journal.close(JOURNAL_CLOSE_SECONDS_MAX):
             faults.append(self.journal.fault or TimeoutError("the journal's thread hangs in the disk"))
         for fault in faults:

@@ -102,21 +102,28 @@ class Recording:
     def on_memory(self, level: int) -> None:
         """A step of the memory ladder: recording is the first thing to go, and does not come back in this session."""
         if self.tape is not None and level >= SHED_LEVEL:
-            self._end("memory pressure")
+            self._end("memory pressure", False)
             self._say("recording ended: memory pressure; what was recorded so far can be replayed")
 
     def close(self, reason: str) -> bool:
         """End in an orderly way and write everything. False when the disk did not let us."""
-        self._end(reason)
-        if self._writer is None:
+        self._end(reason, True)
+        writer = self._writer
+        if writer is None:
             return True
-        self._writer.flush()
-        return self._writer.close(CLOSE_SECONDS_MAX)
+        writer.flush()
+        is_written = writer.close(CLOSE_SECONDS_MAX)
+        if writer.fault:
+            try:
+                (writer.folder / layout.FAULT_NAME).write_text(writer.fault + "\n", encoding="utf-8")
+            except OSError:
+                pass  # the disk again
+        return is_written
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, is_session_over: bool) -> None:
         tape = self.tape
         if tape is not None and self._trading is not None:
-            tape.end(reason, check_of(self._trading.engine))
+            tape.end(reason, is_session_over, check_of(self._trading.engine))
             self._detach(reason)
 
     def _on_fault(self, text: str) -> None:

@@ -246,4 +246,8 @@ def test_memory_pressure_sheds_the_recording_first(world: World) -> None:
     assert summary_of(world)["recording"]["state"] == "ended"
     code, found = replayed(world)
     assert (code, found["differences"], found["reason"]) == (0, 0, "memory pressure")
-    assert found["is_ended"]
+    assert found["is_ended"] and found["is_early"]
+    assert world.run("run", "--duration", "1")[0] == 0
+    code, text = world.run("replay", "--session", "chain")
+    assert code == 0, text
+    assert "not compared, because that recording ended before its session" in text

@@ -111,6 +111,7 @@ class Replay:
         outcome.failure = self._failure
         outcome.cut = recording.cut
         outcome.is_ended = recording.is_ended
+        outcome.is_early = outcome.is_early or bool(recording.fault)
         on_progress(1.0)
         return outcome
 
@@ -125,7 +126,9 @@ class Replay:
             self._refuse(step)
         elif kind == layout.END:
             self._compare_check(step)
-            self.outcome.reason = str(json.loads(main.body)["reason"])
+            end = json.loads(main.body)
+            self.outcome.reason = str(end["reason"])
+            self.outcome.is_early = not end["is_session_over"]
         else:
             self._compare_check(step)
             if self._failure:

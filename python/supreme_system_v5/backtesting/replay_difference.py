@@ -55,6 +55,7 @@ class Outcome:
         self.failure = ""  # the session's own mistake, which the replay makes too
         self.cut = ""
         self.is_ended = False
+        self.is_early = False  # the recording ended before its session, in order or by a fault of the disk
         self.is_unfinished = False  # the effects of the last event were not all written
         self.difference: Difference | None = None
 

@@ -109,6 +109,10 @@ class Report:
 
     def _ending(self) -> str:
         outcome = self.outcome
+        if self.recording.fault:
+            return f"the recording ended before its session: {self.recording.fault}"
+        if outcome.is_early:
+            return f"the recording ended before its session: {outcome.reason}"
         if outcome.is_ended:
             return f"ended in order: {outcome.reason}"
         words = f"no orderly end (a kill): recorded up to {_time(outcome.last_ns)}; inputs of the second after it may"
@@ -137,6 +141,7 @@ class Report:
             "last_ns": outcome.last_ns,
             "seconds": round(self.seconds, 3),
             "is_ended": outcome.is_ended,
+            "is_early": outcome.is_early,
             "reason": outcome.reason,
             "cut": outcome.cut,
             "damage": self.damage,
@@ -202,14 +207,20 @@ def _chain(artifacts_dir: Path, is_json: bool) -> int:
 
 def _join(report: Report, recording: Recording) -> Link:
     """The link between a replayed session and the next one of its account."""
+    if report.outcome.is_early:
+        return Link([], "not compared, because that recording ended before its session")
+    if report.exit_code:
+        return Link([], "not compared, because the replay did not get to its end")
     if report.outcome.events_dropped:
         return Link([], "not compared, because the beginning of that recording was dropped by RECORD_MAX_MB")
     return link(report.books, recording.header["saved"], report.outcome.is_ended)
 
 
 def _link_text(report: Report, joined: Link) -> str:
-    if not joined.differences:
+    if not joined.differences and not joined.note.startswith("not compared"):
         return f"  |  the next session began with what it left{f' ({joined.note})' if joined.note else ''}"
+    if joined.note.startswith("not compared"):
+        return f"  |  {joined.note}"
     lines = [f"  |  BROKEN: the next session did not begin with what {report.recording.session} left"]
     lines.append("  |  (a session that was not recorded, emergency-stop or reset may lie between them)")
     for name, left, began in joined.differences:

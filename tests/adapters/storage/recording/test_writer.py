@@ -65,7 +65,7 @@ def noise(number: int) -> Command:
 
 def test_everything_is_there_in_its_order_after_an_end(session: Session) -> None:
     session.start().ticks(50_000)
-    session.tape.end("over", 7)
+    session.tape.end("over", True, 7)
     assert session.writer.close(10.0)
     recording = session.read()
     assert checks(recording) == [number & 0xFFFF for number in range(50_000)]
@@ -120,7 +120,7 @@ def test_segments_follow_one_another_and_each_can_be_read_alone(tmp_path: Path) 
         session.ticks(10, 1_000 + number * 10)
         if number % 8 == 7:
             session.writer.flush()
-    session.tape.end("over", 0)
+    session.tape.end("over", True, 0)
     assert session.writer.close(20.0)
     assert len(segments(session.folder)) >= 2
     recording = session.read()

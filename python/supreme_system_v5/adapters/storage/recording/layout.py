@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 FORMAT: Final = 1  # of everything in a recording's folder; a reader refuses a higher one
 FOLDER: Final = "recording"  # in the session's folder
 HEADER_NAME: Final = "header.json"
+FAULT_NAME: Final = "fault.txt"  # why it ended before its session, where the disk was the reason
 SEGMENT_SUFFIX: Final = ".s5r"
 SEGMENT_MAGIC: Final = b"S5REC\x00\r\n"
 SEGMENT_HEAD: Final = struct.Struct("<8sII")  # magic, format, number of the segment (1 is the session's first)
@@ -41,7 +42,7 @@ MARK: Final = 18  # the state after the event above, as JSON: what has changed s
 WROTE: Final = 19  # records that the start gave to the journal itself, as JSON
 UNSENT: Final = 20  # the id of an order that was not sent because its intent could not be stored
 SEGMENT: Final = 21  # the first entry of a segment: the event number, engine time and stamp that deltas count from
-END: Final = 22  # the orderly end, and why
+END: Final = 22  # the orderly end, why, and whether the session ended with it
 KINDS: Final = INPUTS | {REJECTED, OUT, MARK, WROTE, UNSENT, SEGMENT, END}
 
 # What a start does to engine and venue without an event. A recording notes it, a replay does the same in its place.

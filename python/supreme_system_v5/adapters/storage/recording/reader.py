@@ -46,6 +46,7 @@ class Recording:
         self.bytes_read = 0
         self.cut = ""  # what was left out at the end, in words
         self.is_ended = False  # an orderly end was recorded
+        self.fault = _text_of(folder / layout.FAULT_NAME)  # why the disk ended it before its session
         self._event = 0
         self._inflate = zlib.decompressobj()
 
@@ -148,6 +149,13 @@ def _is_torn(data: bytes, at: int) -> bool:
     """True for the beginning of a head that was never finished (the rest may be zeros of an unwritten page)."""
     rest = data[at:]
     return not rest.strip(b"\0") or (len(rest) < layout.BLOCK_HEAD.size and layout.BLOCK_MAGIC.startswith(rest[:4]))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
 
 
 def read_header(folder: Path) -> dict[str, Any]:

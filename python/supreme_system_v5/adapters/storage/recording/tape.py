@@ -136,9 +136,9 @@ class Tape:
         graph = self.graph() if self.events > 0 else None
         self._note(layout.SEGMENT, dump([self.events, self._time_ns, self._stamp_ns, graph]))
 
-    def end(self, reason: str, check: int) -> None:
+    def end(self, reason: str, is_session_over: bool, check: int) -> None:
         """The last entry of an orderly end."""
-        body = dump({"reason": reason})
+        body = dump({"reason": reason, "is_session_over": is_session_over})
         self._put(_pack(layout.END, 0, check, 0, len(body)) + body)
 
     def _note(self, kind: int, body: bytes) -> None:
