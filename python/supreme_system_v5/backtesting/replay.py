@@ -68,16 +68,18 @@ class _FoundError(Exception):
         self.difference = difference
 
 
-def _ignore(_transactions: list[list[Any]]) -> None:
+def _ignore(_transactions: list[list[Any]], _is_start: bool) -> None:
     return None
 
 
 class Replay:
     """One recording through one engine. ``on_batch`` gets the records of each list of effects, one list for each
-    transaction of the journal, as plain words (for a chain of sessions).
+    transaction of the journal, as plain words, and whether they are of the start (for a chain of sessions).
     """
 
-    def __init__(self, recording: Recording, side: Side, on_batch: Callable[[list[list[Any]]], None] = _ignore) -> None:
+    def __init__(
+        self, recording: Recording, side: Side, on_batch: Callable[[list[list[Any]], bool], None] = _ignore
+    ) -> None:
         self.recording = recording
         self.side = side
         self.outcome = Outcome()
@@ -146,7 +148,7 @@ class Replay:
             self._previous = step
             self._previous_ns = self._time_ns
         for body in step.wrote:
-            self._on_batch([json.loads(body)])
+            self._on_batch([json.loads(body)], True)
 
     def _begin_segment(self, main: Entry) -> None:
         events, self._time_ns, self._stamp_ns, graph = json.loads(main.body)
@@ -276,7 +278,7 @@ class Replay:
         if records:
             transactions.append(records)
         if transactions:
-            self._on_batch(transactions)
+            self._on_batch(transactions, step.main.kind == layout.ACT)
 
     # -- comparing -------------------------------------------------------------------------------------------------
 

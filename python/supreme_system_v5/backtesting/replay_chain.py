@@ -56,11 +56,15 @@ class Books:
         # After each transaction of the last list of effects that had durable ones, and before the first of them.
         self.candidates: list[dict[str, Any]] = [self.saved()]
         self.pending = 0  # records in that list
+        self._is_start = False
 
     # -- what comes in ---------------------------------------------------------------------------------------------
 
-    def take(self, transactions: list[list[Any]]) -> None:
-        """One list of effects' records: each inner list is a transaction."""
+    def take(self, transactions: list[list[Any]], is_start: bool = False) -> None:
+        """One list of effects' records: each inner list is a transaction.
+
+        ``is_start``: of a start, which gathers several lists before it commits them.
+        """
         is_durable = any(
             record["is"] not in ("DecisionRecord", "EquityRecord") for one in transactions for record in one
         )
@@ -69,12 +73,17 @@ class Books:
             for record in records:
                 self._record(record)
             candidates.append(self.saved())
-        if is_durable:
+        pending = sum(len(one) for one in transactions)
+        if is_start and self._is_start:
+            self.candidates += candidates[1:]
+            self.pending += pending
+        elif is_durable:
             self.candidates = candidates
-            self.pending = sum(len(one) for one in transactions)
+            self.pending = pending
         else:
             self.candidates = [candidates[-1]]
             self.pending = 0
+        self._is_start = is_start
 
     def _record(self, record: dict[str, Any]) -> None:
         kind = record["is"]
