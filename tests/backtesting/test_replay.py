@@ -115,6 +115,12 @@ def test_an_altered_byte_anywhere_is_found_and_its_block_and_events_named(copied
                 list(Recording(copied).entries())
             assert f"{path}: block {number} (at byte {block.at:,}) was altered" in error.value.message
             assert f"the events {block.first_event + 1:,}" in error.value.message
+    for at in range(layout.SEGMENT_HEAD.size):
+        altered = bytearray(data)
+        altered[at] ^= 1
+        path.write_bytes(altered)
+        with pytest.raises(DamageError, match="does not begin as a segment does"):
+            list(Recording(copied).entries())
     path.write_bytes(data)
     assert len(list(Recording(copied).entries())) > 10_000
 
@@ -245,3 +251,7 @@ def test_a_tail_torn_at_any_byte_is_cut_and_the_rest_replays(copied: Path) -> No
     outcome, _ = replay(copied)
     assert outcome.difference is None
     assert not outcome.is_ended
+    path.write_bytes(data[: last[1].at] + bytes(4_096))  # what a power cut leaves of a page
+    recording = Recording(copied)
+    assert sum(1 for one in recording.entries()) > 1_000
+    assert recording.cut

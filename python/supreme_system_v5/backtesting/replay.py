@@ -31,6 +31,7 @@ from supreme_system_v5.core.matching.venue import PaperVenue
 from supreme_system_v5.core.wire.binance_decode import FrameDecoder
 
 PROGRESS_EVENTS: Final = 4_096
+OnBatch = Callable[[list[list[Any]], bool], None]
 
 
 class Gateway(Protocol):

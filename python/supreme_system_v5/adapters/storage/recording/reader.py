@@ -72,7 +72,7 @@ class Recording:
         if len(data) < head.size and is_last:
             self._cut_at(path, len(data))
             return
-        if len(data) < head.size or head.unpack_from(data)[::2] != (layout.SEGMENT_MAGIC, number):
+        if len(data) < head.size or head.unpack_from(data) != (layout.SEGMENT_MAGIC, self.header["format"], number):
             raise DamageError(f"{path} does not begin as a segment does; its events begin after {self._event}")
         at = head.size
         block_number = 0
