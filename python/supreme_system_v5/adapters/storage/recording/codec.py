@@ -8,11 +8,15 @@ from typing import Any, Final
 
 from supreme_system_v5.core.domain import events as e
 from supreme_system_v5.core.domain.account import Ledger
+from supreme_system_v5.core.domain.effects import Effect
 from supreme_system_v5.core.domain.market import Bar
 from supreme_system_v5.core.domain.order import Order
 
 CLASS: Final = "is"  # the key that carries an object's class
-LEFT_OUT: Final = frozenset({"received_ns", "kind"})  # of events: of the host, or said by the class
+LEFT_OUT: Final = {  # of the host, or said by the class; a compiled class counts its constants as attributes
+    e.Event: frozenset({"received_ns", "kind"}),
+    Effect: frozenset({"is_record", "is_durable"}),
+}
 
 # The constructors' arguments, in order; every other attribute is set afterwards.
 _BUILT_FROM: Final[dict[type, tuple[str, ...]]] = {
@@ -99,7 +103,10 @@ def attributes_of(value: object) -> tuple[str, ...]:
 
 
 def _told(kind: type, names: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(names - LEFT_OUT if issubclass(kind, e.Event) else names))
+    for base, left_out in LEFT_OUT.items():
+        if issubclass(kind, base):
+            names = names - left_out
+    return tuple(sorted(names))
 
 
 def plain(value: Any) -> Any:
