@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from supreme_system_v5 import build_info
-from supreme_system_v5.adapters.storage.recording.keeping import recordings
+from supreme_system_v5.adapters.storage.recording.keeping import recordings, segments
 from tests.system.world import FAST, FAST_EXCHANGE, ROOT, World, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -182,6 +182,23 @@ def test_altered_code_is_found_and_named(world: World, name: str) -> None:
     for word in (*words, "recorded", "replayed", "the state that differs"):
         assert word in done.stdout, (word, done.stdout)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.long
+@pytest.mark.skipif(build_info.core() != build_info.COMPILED, reason="the compiled core is not built here")
+@pytest.mark.parametrize("recorded", ["true", "false"], ids=["compiled", "pure"])
+def test_the_other_core_goes_on_from_any_segment(world: World, recorded: str) -> None:
+    world.start_exchange(*FAST_EXCHANGE)
+    assert world.run("run", "--duration", "20", OPTIMIZED_MODE=recorded, RECORD_MAX_MB="16")[0] == 0
+    folder = recordings(world.home.artifacts_dir)[-1]
+    found = segments(folder)
+    assert len(found) >= 3
+    for path in found[:-1]:
+        path.unlink()
+        for core in ("true", "false"):
+            code, said = replayed(world, OPTIMIZED_MODE=core)
+            assert (code, said["differences"]) == (0, 0)
+            assert said["events_dropped"] > 0
 
 
 # -- the real clock ------------------------------------------------------------------------------------------------
