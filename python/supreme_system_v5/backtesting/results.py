@@ -104,3 +104,4 @@ class BacktestResult:
     unknown: list[str] = field(default_factory=list)  # what data of this granularity cannot know, in sentences
     model: dict[str, str] = field(default_factory=dict)  # how fills were made: latency, spread, depth, queue, costs
     elapsed_seconds: float = 0.0  # of the loop
+    is_simulated: bool = False  # the data comes from a simulated exchange: every page and file says SIMULATED
