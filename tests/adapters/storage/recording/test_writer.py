@@ -176,6 +176,14 @@ def test_the_oldest_sessions_go_first_then_the_oldest_segments(tmp_path: Path) -
     assert [entry.event for entry in recording.entries() if entry.kind in layout.INPUTS][-1] == 400
 
 
+def test_of_two_sessions_of_one_second_the_first_goes_first(tmp_path: Path) -> None:
+    names = ["20260101T000000Z-ffff", "20260101T000000Z-0000", "20260101T000000Z-aaaa", "20251231T235959Z-eeee"]
+    folders = [Session(tmp_path, name).folder for name in names]
+    for turn, folder in enumerate(folders):
+        os.utime(folder / layout.HEADER_NAME, ns=(0, 10**18 + turn))
+    assert recordings(tmp_path) == [folders[3], *folders[:3]]
+
+
 def test_room_is_made_at_the_start_too(tmp_path: Path) -> None:
     old = Session(tmp_path, "20250101T000000Z-0000")
     (old.folder / "000001.s5r").write_bytes(bytes(20 * MB))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Final
 
 from supreme_system_v5.adapters.storage.recording.layout import FOLDER, HEADER_NAME, SEGMENT_SUFFIX
+
+STAMP_LENGTH: Final = 16  # of a session's name: 20261120T123601Z
 
 
 class Dropped:
@@ -20,12 +23,19 @@ class Dropped:
 
 
 def recordings(artifacts_dir: Path) -> list[Path]:
-    """The recordings' folders, the oldest first (sessions are named by their UTC start)."""
+    """The recordings' folders, the oldest first.
+
+    Sessions are named by the second of their start; of two within one the header that was written first goes first.
+    """
+    found = []
     try:
-        sessions = sorted(path for path in artifacts_dir.iterdir() if path.name[:1].isdigit())
+        for path in artifacts_dir.iterdir():
+            header = path / FOLDER / HEADER_NAME
+            if path.name[:1].isdigit() and header.is_file():
+                found.append((path.name[:STAMP_LENGTH], header.stat().st_mtime_ns, path.name, path / FOLDER))
     except OSError:
         return []
-    return [path / FOLDER for path in sessions if (path / FOLDER / HEADER_NAME).is_file()]
+    return [folder for *_, folder in sorted(found)]
 
 
 def segments(folder: Path) -> list[Path]:
