@@ -12,7 +12,8 @@ SETUP := VENV=$(VENV) sh build_support/environment.sh
 PYTEST := $(PY) -m pytest
 
 # A stamp says when a step was last done; a venv whose interpreter is gone makes all of them void.
-STAMPS := $(VENV)/.stamp-venv $(VENV)/.stamp-deps $(VENV)/.stamp-package $(VENV)/.stamp-dev $(VENV)/.stamp-any
+STAMPS := $(VENV)/.stamp-venv $(VENV)/.stamp-deps $(VENV)/.stamp-package $(VENV)/.stamp-dev $(VENV)/.stamp-research \
+	$(VENV)/.stamp-any
 ifeq ($(wildcard $(PY)),)
 $(shell rm -f $(STAMPS))
 endif
@@ -21,10 +22,11 @@ SOURCES := setup.py pyproject.toml $(shell find python build_support -type f ! -
 # Verbs that use the newest sources, and verbs that must not wait for a build when something is already installed.
 FRESH_VERBS := demo exchange bench-light check-config validate replay profile-cpu profile-memory optimize-ultra
 CALM_VERBS := stop emergency-stop clear-halt close-breaker monitor status usage logs results info troubleshoot trades reset
-LATER_VERBS := run-ultra-live download backtest
-MAKE_VERBS := run-ultra-local record quick-start setup-ultra install-deps test test-quick test-parity test-long bench-all lint format clean help
+RESEARCH_VERBS := download import-data check-data backtest lookahead-check
+LATER_VERBS := run-ultra-live
+MAKE_VERBS := run-ultra-local record quick-start setup-ultra install-deps test test-quick test-parity test-long bench-all bench-backtest lint format clean help
 
-.PHONY: $(FRESH_VERBS) $(CALM_VERBS) $(LATER_VERBS) $(MAKE_VERBS)
+.PHONY: $(FRESH_VERBS) $(CALM_VERBS) $(RESEARCH_VERBS) $(LATER_VERBS) $(MAKE_VERBS)
 
 $(FRESH_VERBS): $(VENV)/.stamp-package
 	@$(PY) main.py $@
@@ -32,7 +34,11 @@ $(FRESH_VERBS): $(VENV)/.stamp-package
 $(CALM_VERBS): $(VENV)/.stamp-any
 	@$(PY) main.py $@
 
-# These two need no installed package.
+# History on disk needs pyarrow, which nothing else does.
+$(RESEARCH_VERBS): $(VENV)/.stamp-package $(VENV)/.stamp-research
+	@$(PY) main.py $@
+
+# These need no installed package.
 $(LATER_VERBS):
 	@PYTHONPATH=python $(ANY_PY) main.py $@
 
@@ -67,7 +73,11 @@ $(VENV)/.stamp-package: $(VENV)/.stamp-deps $(SOURCES)
 $(VENV)/.stamp-any:
 	@$(MAKE) setup-ultra
 
-$(VENV)/.stamp-dev: $(VENV)/.stamp-deps requirements-dev.txt
+$(VENV)/.stamp-research: $(VENV)/.stamp-deps requirements-research.txt
+	@$(SETUP) research
+	@touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-deps requirements-dev.txt requirements-research.txt
 	@$(SETUP) dev
 	@touch $@
 
@@ -98,11 +108,14 @@ test-long: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 # Every figure of the README, one after the other; some need SUPREME_DATA_DIR. On a quiet machine: about half an hour.
 BENCHES := scripts/bench_optimized.py benchmarks/bench_kernel.py benchmarks/bench_hot_path.py \
 	benchmarks/bench_start.py benchmarks/bench_memory.py benchmarks/bench_live.py benchmarks/bench_throttle.py \
-	benchmarks/bench_soak.py benchmarks/bench_record.py benchmarks/bench_exchange.py
+	benchmarks/bench_soak.py benchmarks/bench_record.py benchmarks/bench_exchange.py benchmarks/bench_history.py benchmarks/bench_backtest.py
 bench-all: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 	@failed=""; for bench in $(BENCHES); do echo "== $$bench"; $(PY) $$bench || failed="$$failed $$bench"; done; \
 	$(PY) scripts/load_single_symbol.py --speed 60 || failed="$$failed load_single_symbol"; \
 	if [ -n "$$failed" ]; then echo "missed or failed:$$failed"; exit 1; fi
+
+bench-backtest: $(VENV)/.stamp-package $(VENV)/.stamp-dev
+	@$(PY) benchmarks/bench_backtest.py
 
 lint: $(VENV)/.stamp-dev
 	@$(PY) -m ruff check .

@@ -32,10 +32,17 @@ COMPILED_ROOMS = (
     "core/engine",
     "core/wire/binance_decode.py",
     "core/wire/byte_cursor.py",
+    "backtesting/frames_cut.py",
+    "backtesting/frames_loop.py",
+    "backtesting/loop.py",
+    "backtesting/sampling.py",
 )
 NOT_COMPILED = frozenset(
     {
         "core/domain/errors.py",  # a compiled subclass of Exception loses its class attributes (exit_code)
+        # Strategies to copy: what anyone adds is plain Python, and so are they.
+        "core/strategies/template.py",
+        "core/strategies/trade_window.py",
     }
 )
 COMPILE_FLAGS = (

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The steps that build .venv; the Makefile calls them and keeps the stamps.
-#   environment.sh venv | deps | package | dev | expected-core
+#   environment.sh venv | deps | package | research | dev | expected-core
 # PYTHON=<interpreter> chooses one; SUPREME_BUILD=auto|pure|compiled is explained in setup.py.
 set -eu
 
@@ -59,6 +59,13 @@ install_package() {
     say "      core: $(cd / && "$OLDPWD/$VENV/bin/python" -c 'from supreme_system_v5 import build_info; print(build_info.core())')"
 }
 
+install_research() {
+    say "packages for research (requirements-research.txt)"
+    if $PIP install --prefer-binary -r requirements-research.txt; then return 0; fi
+    say "pyarrow could not be installed (pip's own words are above); everything but download and backtest works without it"
+    return 1
+}
+
 install_dev() {
     say "development packages (requirements-dev.txt)"
     if $PIP install --prefer-binary -r requirements-dev.txt; then return 0; fi
@@ -82,7 +89,8 @@ case "${1:-}" in
     venv) make_venv ;;
     deps) install_deps ;;
     package) install_package ;;
+    research) install_research ;;
     dev) install_dev ;;
     expected-core) expected_core ;;
-    *) say "usage: environment.sh venv | deps | package | dev | expected-core" && exit 2 ;;
+    *) say "usage: environment.sh venv | deps | package | research | dev | expected-core" && exit 2 ;;
 esac

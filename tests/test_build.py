@@ -19,7 +19,16 @@ IS_PURE_FORCED = pure_import.is_wanted(os.environ)
 NOT_COMPILED = {"core.domain.errors"}
 # The orders' side of the simulated exchange: another process than the daemon, whose library it would only make larger.
 INTERPRETED_ROOM = "core.matching.exchange."
-COMPILED_ROOMS = ("optimized", "core.domain", "core.market", "core.risk", "core.matching", "core.engine")
+COMPILED_ROOMS = (
+    "optimized",
+    "core.domain",
+    "core.market",
+    "core.risk",
+    "core.matching",
+    "core.engine",
+    "backtesting.loop",
+    "backtesting.sampling",
+)
 
 
 def core_in_a_new_process(code: str, **environment: str) -> str:

@@ -51,7 +51,7 @@ THIRD_PARTY = {
     "core": {"mypy_extensions"},
     "core.wire": {"mypy_extensions", "msgspec"},
 }
-NEVER_AT_RUNTIME = frozenset({"numpy", "pandas", "numba", "ccxt", "talib", "talipp", "pytest", "hypothesis"})
+NEVER_AT_RUNTIME = frozenset({"numpy", "pyarrow", "pandas", "numba", "ccxt", "talib", "talipp", "pytest", "hypothesis"})
 
 
 def room_of(name: str) -> str:
@@ -123,8 +123,8 @@ def _impure_acts(path: Path, name: str) -> list[str]:
 
 
 def allowed_in(name: str) -> frozenset[str]:
-    """numpy is for research alone; the daemon imports nothing of research (`test_the_daemon_imports_no_research`)."""
-    return frozenset({"numpy"}) if is_inside(name, RESEARCH) else frozenset()
+    """numpy and pyarrow are for research; of it the daemon imports nothing (`test_the_daemon_imports_no_research`)."""
+    return frozenset({"numpy", "pyarrow"}) if is_inside(name, RESEARCH) else frozenset()
 
 
 def test_the_daemon_imports_no_research() -> None:

@@ -17,6 +17,7 @@ from tests.source_tree import ROOT
 MAKE = shutil.which("make")
 pytestmark = pytest.mark.skipif(MAKE is None, reason="make is not installed")
 
+REQUIREMENTS = ("requirements-ultra.txt", "requirements-research.txt", "requirements-dev.txt")
 # Stands for .venv/bin/python: tells what it was asked and what it found in the environment.
 ECHO = '#!/bin/sh\necho "ran $* SEED=$SEED DURATION=$DURATION NAME=$NAME"\n'
 STEPS = '#!/bin/sh\necho "step $1"\nmkdir -p .venv/bin\ncp echo.sh .venv/bin/python\n'
@@ -26,7 +27,7 @@ STEPS = '#!/bin/sh\necho "step $1"\nmkdir -p .venv/bin\ncp echo.sh .venv/bin/pyt
 def clone(tmp_path: Path) -> Path:
     """A clone whose building steps only say their names."""
     shutil.copy(ROOT / "Makefile", tmp_path)
-    for name in ("setup.py", "pyproject.toml", "requirements-ultra.txt", "requirements-dev.txt", "main.py"):
+    for name in ("setup.py", "pyproject.toml", *REQUIREMENTS, "main.py"):
         (tmp_path / name).touch()
     (tmp_path / "python").mkdir()
     (tmp_path / "python" / "module.py").touch()
@@ -66,6 +67,7 @@ def test_targets_are_the_verbs() -> None:
 
 def test_every_target_runs_its_own_verb(clone: Path) -> None:
     make(clone, "setup-ultra")
+    assert steps(make(clone, "download")) == ["research"]  # once, and only for the verbs that need it
     for verb in VERBS:
         if verb.is_alias or verb.module in {MAKE_ONLY, "help"}:
             continue

@@ -107,11 +107,21 @@ class Settings:
     sim_seed: int = _key("", k.optional(k.integer(0, I64_MAX)), "seed of the simulated market; empty = SEED")
     sim_speed: float = _key("1", k.number(0, 1_000_000), "market seconds a second; 0 = as fast as it goes")
     sim_recording: str = _key("", k.path(), "recording that the simulated exchange replays; empty = generated")
+    # --- backtest: how fills are made of data without quotes (docs/backtest.md)
+    backtest_spread_ticks: int = _key("1", k.integer(1, 100_000), "spread around the last trade or bar, ticks")
+    backtest_depth: Decimal = _key("1", k.money("0.00000001", "1000000000"), "offered at every tick, base units")
+    backtest_slippage_bps: float = _key("1", k.number(0, 1_000), "slippage of fills inside bars")
+    backtest_fills: str = _key(
+        "model", k.choice("model", "simplest"), "simplest (bars): at the signal bar's close, no cost, no latency"
+    )
     # --- places
     binance_spot_rest_url: str = _key("https://api.binance.com", k.url("https", "http"), "Binance spot REST")
     binance_spot_ws_url: str = _key("wss://stream.binance.com:9443", k.url("wss", "ws"), "Binance spot streams")
     binance_usdm_rest_url: str = _key("https://fapi.binance.com", k.url("https", "http"), "Binance USD-M REST")
     binance_usdm_ws_url: str = _key("wss://fstream.binance.com", k.url("wss", "ws"), "Binance USD-M streams")
+    binance_archive_url: str = _key(
+        "https://data.binance.vision", k.url("https", "http"), "Binance's public archives (make download)"
+    )
     coingecko_url: str = _key("https://api.coingecko.com/api/v3", k.url("https", "http"), "CoinGecko REST")
     supreme_home: str = _key("", k.path(), "where state/ and run_artifacts/ are; empty = the clone")
 

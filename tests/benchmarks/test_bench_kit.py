@@ -161,3 +161,24 @@ def test_a_short_load_reports_the_skip_ratio(tmp_path: Path) -> None:
     assert figures["trades"] >= 0.999 * 120 * 20
     assert figures["cpu_percent"] < 85
     assert (code == 0) == figures["ok"]
+
+
+def test_history_verdicts_and_a_short_run(benches: None, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install -r requirements-research.txt")
+    history = bench("bench_history")
+    good = {
+        "rows": 5e6, "csv_rows": 1e6, "bytes": 23e6, "write_s": 1.0, "read_s": 0.3, "read_alone_s": 0.3, "check_s": 1.0,
+        "csv_s": 0.5, "read_cpu_s": 0.1, "read_mb": 100.0, "tenfold_mb": 105.0,
+    }  # fmt: skip
+    assert all(row.is_met is not False for row in history.rows_of(good))
+    for change, count in (
+        ({"read_s": 0.32}, 1),
+        ({"csv_s": 0.7}, 1),
+        ({"read_mb": 160.0}, 1),
+        ({"tenfold_mb": 111.0}, 1),
+        ({"tenfold_mb": 160.0}, 2),
+    ):
+        assert sum(row.is_met is False for row in history.rows_of({**good, **change})) == count, change
+    code, document, said = run("benchmarks/bench_history.py", tmp_path, "--rows", "20000")
+    assert code in (0, 1) and document["figures"]["rows"] == 20_000, said
+    assert len(document["rows"]) == 11 and document["figures"]["read_mb"] > 20

@@ -223,7 +223,9 @@ def test_every_class_of_the_folder_is_registered() -> None:
     for module_info in pkgutil.iter_modules(optimized.__path__):
         module = importlib.import_module(f"{optimized.__name__}.{module_info.name}")
         found |= {
-            kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__
+            kind
+            for kind in vars(module).values()
+            if isinstance(kind, type) and kind.__module__ == module.__name__ and kind.__name__[0] != "_"
         }
     assert {kind.__name__ for kind in found} == {kind.__name__ for kind in set(CASES) | PLAIN}
 

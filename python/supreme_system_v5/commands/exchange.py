@@ -139,6 +139,7 @@ def _server(
             weight_limit=args.weight_limit,
             end_ns=NEVER if args.market_seconds is None else first_ns + int(args.market_seconds * 1e9),
             trading=trading,
+            has_archives=True,
         )
     except ValueError as error:
         raise ConfigError(str(error), HELP) from None

@@ -68,6 +68,7 @@ class SmartEventProcessor:
             raise ValueError(f"target_skip must be 0 (literal) or below 1, not {target_skip!r}")
         self.due_ns: i64 = 0
         self.interval_seconds: float = 0.0
+        self.interval_ns: i64 = 0
         self.interval_multiplier: i64 = 1
         self.volume_multiplier: float = volume_threshold
         self.trades_seen: i64 = 0
@@ -79,10 +80,10 @@ class SmartEventProcessor:
         self._target_skip: float = target_skip
         if target_skip > 0.0:
             self.volume_multiplier = min(max(volume_threshold, MULTIPLIER_MIN), MULTIPLIER_MAX)
-        self._seed_low: i64 = seed & _MASK32
-        self._seed_high: i64 = (seed >> 32) & _MASK32
+        low: i64 = seed & _MASK32
+        high: i64 = (seed >> 32) & _MASK32
+        self._mixed_seed: i64 = _mix(_mix(high) ^ low)
         self._draws: i64 = 0
-        self._interval_ns: i64 = 0
         self._pass_ns: i64 = 0
         self._pass_price: float = 0.0
         self._last_price: float = 0.0
@@ -100,9 +101,10 @@ class SmartEventProcessor:
         if reason == SKIP:
             self.trades_skipped += 1
             if self._target_skip > 0.0:
-                self.volume_multiplier = max(
-                    self.volume_multiplier - STEER_STEP * (1.0 - self._target_skip), MULTIPLIER_MIN
-                )
+                multiplier = self.volume_multiplier - STEER_STEP * (1.0 - self._target_skip)
+                if multiplier < MULTIPLIER_MIN:
+                    multiplier = MULTIPLIER_MIN
+                self.volume_multiplier = multiplier
             return SKIP
         if self._target_skip > 0.0:
             self.volume_multiplier = min(self.volume_multiplier + STEER_STEP * self._target_skip, MULTIPLIER_MAX)
@@ -143,12 +145,12 @@ class SmartEventProcessor:
         self._pass_price = price
         self._pass_ns = time_ns
         self._draw()
-        self.due_ns = time_ns + self._interval_ns * self.interval_multiplier
+        self.due_ns = time_ns + self.interval_ns * self.interval_multiplier
 
     def _draw(self) -> None:
         """Interval n = f(seed, n): uniform over the range, then +-10 % jitter, clamped to the range."""
         n = self._draws
-        base = _mix(_mix(_mix(_mix(self._seed_high) ^ self._seed_low) ^ (n >> 32)) ^ (n & _MASK32))
+        base = _mix(_mix(self._mixed_seed ^ (n >> 32)) ^ (n & _MASK32))
         uniform = float(base) / 4294967296.0
         jitter = float(_mix(base ^ 0x5BD1E995)) / 4294967296.0
         low = self._interval_min
@@ -157,7 +159,7 @@ class SmartEventProcessor:
         seconds = min(max(seconds, low), high)
         self._draws = n + 1
         self.interval_seconds = seconds
-        self._interval_ns = int(seconds * 1e9)
+        self.interval_ns = int(seconds * 1e9)
 
     def set_interval_multiplier(self, m: i64) -> None:
         """The CPU ladder's 1, 2 or 4; stretches the running interval too. Raises ValueError outside 1..1000."""
@@ -165,7 +167,7 @@ class SmartEventProcessor:
             raise ValueError(f"interval multiplier must be 1..1000, not {m}")
         self.interval_multiplier = m
         if self.due_ns != 0:
-            self.due_ns = self._pass_ns + self._interval_ns * m
+            self.due_ns = self._pass_ns + self.interval_ns * m
 
     def skip_ratio(self) -> float:
         """Skipped trades / trades; 0.0 before the first."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from aiohttp import web
 
@@ -25,6 +25,9 @@ from supreme_system_v5.adapters.exchange.rest.limits import WeightLimiter
 from supreme_system_v5.adapters.exchange.streams.gate import StreamGate
 from supreme_system_v5.adapters.exchange.streams.sockets import Client
 from supreme_system_v5.core.domain.instrument import SPOT, USDM
+
+if TYPE_CHECKING:
+    from supreme_system_v5.adapters.exchange.archives.gate import ArchiveGate
 
 SEND_BUFFER_BYTES: Final = 131_072
 _OTHER_PRODUCTS: Final = ("/sapi/", "/wapi/", "/papi/", "/dapi/", "/eapi/")  # the venue's, not served here
@@ -43,7 +46,8 @@ class TradingSide(Protocol):
 class ExchangeServer:
     """``market``: one SimMarket or one of each. ``is_waiting``: frozen until POST /x/start (default: recordings).
 
-    ``trading``: the trading side, for the same markets. Raises OSError from ``start`` when the port is taken.
+    ``trading``: the trading side, for the same markets. ``has_archives``: the days before are served too, as archives
+    (/data/...) and over REST. Raises OSError from ``start`` when the port is taken.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class ExchangeServer:
         end_ns: int = NEVER,
         log: Callable[[str], None] | None = None,
         trading: TradingSide | None = None,
+        has_archives: bool = False,
     ) -> None:
         markets = [market] if isinstance(market, SimMarket) else list(market)
         self.markets = {item.market: item for item in markets}
@@ -73,6 +78,7 @@ class ExchangeServer:
         self.streams = StreamGate(self.pump)
         self.rest = RestGate(self.pump, self.limiter)
         self.trading = trading
+        self._archives = self._make_archives() if has_archives else None
         self._is_waiting = any(item.source == "recorded" for item in markets) if is_waiting is None else is_waiting
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
@@ -80,6 +86,11 @@ class ExchangeServer:
         self._controls: list[tuple[str, str, Callable[[web.Request], object]]] = []
         if trading is not None:
             trading.attach(self)
+
+    def _make_archives(self) -> ArchiveGate:
+        from supreme_system_v5.adapters.exchange.archives.gate import ArchiveGate
+
+        return ArchiveGate(self.markets, self.pump, self.rest)
 
     # Life --------------------------------------------------------------------------------------------------------
 
@@ -158,6 +169,8 @@ class ExchangeServer:
 
     async def _on_request(self, request: web.Request) -> web.StreamResponse:
         path = request.path
+        if self._archives is not None and path.startswith("/data/"):
+            return await self._archives.on_request(request)
         trading = self.trading
         if trading is not None and trading.serves(path):
             return await trading.on_rest(request)

@@ -35,6 +35,7 @@ class Home:
         self.lock_path = self.state_dir / "lock"
         self.halted_path = self.state_dir / "HALTED"
         self.artifacts_dir = self.root / "run_artifacts"
+        self.data_dir = self.root / "data"  # downloaded and imported history
         self._socket_note = self.state_dir / "control.path"
 
     def create(self) -> None:

@@ -29,7 +29,8 @@ KIND_PRESSURE: Final = 11
 KIND_COMMAND: Final = 12
 KIND_TICK: Final = 13
 KIND_FUNDING: Final = 14
-KIND_COUNT: Final = 15
+KIND_CLOSED_BAR: Final = 15
+KIND_COUNT: Final = 16
 
 KIND_NAMES: Final = (
     "report",
@@ -47,6 +48,7 @@ KIND_NAMES: Final = (
     "command",
     "tick",
     "funding",
+    "closed_bar",
 )
 
 
@@ -93,6 +95,18 @@ class Trade(Event):
         # Float by float: pure and compiled round an integer quotient differently beyond 2**53.
         self.price: float = float(price_e8) / 1e8
         self.quantity: float = float(quantity_e8) / 1e8
+
+    def copy(self) -> Trade:
+        """For those who keep a trade: a loop over history sends one object again and again."""
+        return Trade(
+            self.time_ns,
+            self.event_time_ms,
+            self.trade_time_ms,
+            self.trade_id,
+            self.price_e8,
+            self.quantity_e8,
+            self.is_buyer_maker,
+        )
 
 
 class Quote(Event):
@@ -310,6 +324,45 @@ class ExecutionReport(Event):
         # True for what a restart found to have happened meanwhile, and for a close at the last known price.
         self.is_while_down = False
         self.is_forced_mark = False
+
+
+class ClosedBar(Event):
+    """One closed bar of history, where bars are all there is. ``time_ns`` is its end; ``open_ms`` its beginning.
+
+    A driver may send one object again and again with other numbers in it: nobody keeps it.
+    """
+
+    def __init__(
+        self,
+        time_ns: i64,
+        open_ms: i64,
+        open_e8: i64,
+        high_e8: i64,
+        low_e8: i64,
+        close_e8: i64,
+        volume_e8: i64,
+    ) -> None:
+        self.kind = KIND_CLOSED_BAR
+        self.time_ns = time_ns
+        self.received_ns = 0
+        self.open_ms: i64 = open_ms
+        self.open_e8: i64 = open_e8
+        self.high_e8: i64 = high_e8
+        self.low_e8: i64 = low_e8
+        self.close_e8: i64 = close_e8
+        self.volume_e8: i64 = volume_e8
+
+    def as_bar(self) -> Bar:
+        """A new Bar of these numbers."""
+        return Bar(self.open_ms, self.open_e8, self.high_e8, self.low_e8, self.close_e8, self.volume_e8, 0)
+
+    def is_sound(self) -> bool:
+        """True when the prices are positive and in order, and the volume is not negative."""
+        return (
+            0 < self.low_e8 <= self.open_e8 <= self.high_e8
+            and self.low_e8 <= self.close_e8 <= self.high_e8
+            and self.volume_e8 >= 0
+        )
 
 
 class FundingPayment(Event):

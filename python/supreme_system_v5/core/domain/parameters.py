@@ -45,3 +45,7 @@ class Parameters:
     maker_fee_e8: int = 20_000  # 0.02 %
     on_stop: str = "keep"  # keep | close
     seed: int = 42
+    # The defaults are the daemon's; history has no streams to watch, no journal, and need not hash every bar's state.
+    is_stream_watched: bool = True  # False: the data is all there is, and a silence in it is the market's
+    equity_record_seconds: int = 60  # 0 = no equity records
+    digest_bars: int = 1  # the engine's state enters the digest with every n-th committed bar

@@ -7,9 +7,8 @@ from typing import Final
 from mypy_extensions import i64
 
 from supreme_system_v5.core.domain.effects import RequestBars, RequestTrades
-from supreme_system_v5.core.domain.events import BARS_COMMIT, BARS_WARMUP, Bars, Trade, Trades
+from supreme_system_v5.core.domain.events import BARS_COMMIT, BARS_WARMUP, Bars, ClosedBar, Trade, Trades
 from supreme_system_v5.core.domain.market import NS_PER_MS, NS_PER_SECOND, Bar
-from supreme_system_v5.core.domain.money import E8
 from supreme_system_v5.core.domain.ports import NEVER_NS
 from supreme_system_v5.core.engine.schedule import TIMER_BAR, TIMER_GATE, TIMER_KLINE_RETRY
 from supreme_system_v5.core.engine.state import EngineState
@@ -45,7 +44,8 @@ class Chart:
             p.gate_target_skip,
         )
         self.snapshot: Snapshot | None = None
-        self.committed = 0
+        self.committed: i64 = 0
+        self.last_bar: Bar | None = None  # the last committed one
         self.provisional = 0
         self.pending: list[Bar] = []  # closed, waiting (the first of them for its kline)
         self.is_awaiting_bars = False
@@ -60,6 +60,9 @@ class Chart:
         self._own_close_ms: i64 = 0  # end of the last bar committed from our own trades
         self._asked_to_ms = 0  # RequestBars was for bars that open before this
         self._tries = 0  # of the request for what waits now
+        self._has_bars_only = False
+        self._sees_trades = strategy.sees_trades
+        self._digest_bars: i64 = p.digest_bars
 
     # -- trades ---------------------------------------------------------------------------------------------------
 
@@ -77,17 +80,16 @@ class Chart:
                 return None
         self._is_reconnected = self.is_stream_down = False
         self._last_trade_ms = trade.trade_time_ms
-        signal: Signal | None = None
         closed = bars.on_trade(trade)
-        if closed > 0:
-            signal = self._on_closed()
-        if closed > 0 or state.schedule.due_ns(TIMER_BAR) == NEVER_NS:
+        signal = self._on_closed() if closed > 0 else None
+        if closed > 0 or state.schedule.bar.due_ns == NEVER_NS:
             self.arm_bar_timer()
-        reason = self.gate.on_trade(trade.time_ns, trade.price, trade.quantity)
-        if reason == SKIP:
+        is_asked = self._sees_trades and self.strategy.on_trade(trade.price, trade.quantity, trade.is_buyer_maker)
+        if self.gate.on_trade(trade.time_ns, trade.price, trade.quantity) != SKIP:
+            state.passed = True
+            state.schedule.set(TIMER_GATE, self.gate.due_ns)
+        elif not is_asked:
             return signal
-        state.passed = True
-        state.schedule.set(TIMER_GATE, int(self.gate.due_ns))
         later = self._analyze()
         return signal if signal is not None else later
 
@@ -128,7 +130,7 @@ class Chart:
         if len(self.held) >= HELD_TRADES_MAX:
             # Too many to keep: give the fetch up and go on from here; the klines repair the bars.
             self._release_held()
-        self.held.append(trade)
+        self.held.append(trade.copy())
         if not self.is_awaiting_trades:
             self._release_held()
 
@@ -207,8 +209,8 @@ class Chart:
         return None if reason == SKIP else self._analyze()
 
     def arm_gate_timer(self) -> None:
-        if self.gate.due_ns > 0:
-            self.state.schedule.set(TIMER_GATE, int(self.gate.due_ns))
+        if self.gate.due_ns > 0 and not self._has_bars_only:
+            self.state.schedule.set(TIMER_GATE, self.gate.due_ns)
 
     def set_interval_multiplier(self, multiplier: int) -> None:
         """The CPU ladder stretches the running interval too."""
@@ -235,6 +237,13 @@ class Chart:
             bar.is_backfilled = True
             klines[int(bar.open_ms)] = bar
         return self._commit_pending(klines, event.is_failed)
+
+    def on_closed_bar(self, event: ClosedBar) -> Signal | None:
+        """A bar of history, where bars are all there is: committed as it is. A hole in the data stays a hole."""
+        if not self._has_bars_only:
+            self._has_bars_only, self.is_history_due = True, False
+            self.state.schedule.clear(TIMER_BAR)  # armed by a warm-up, for a bar that does not form
+        return self._commit(event.as_bar())
 
     def _warm_up(self, bars: list[Bar]) -> None:
         for bar in bars:
@@ -336,6 +345,7 @@ class Chart:
         state = self.state
         self.last_close_ms = bar.open_ms + self.bar_ms
         self.committed += 1
+        self.last_bar = bar
         snapshot = self.analyzer.commit(
             float(bar.open_e8) / 1e8,
             float(bar.high_e8) / 1e8,
@@ -346,7 +356,8 @@ class Chart:
         self.snapshot = snapshot
         is_live = not bar.is_backfilled and not bar.is_provisional
         self.strategy.on_bar(snapshot, is_live)
-        self._hash_bar(bar)
+        if self.committed % self._digest_bars == 0:
+            state.digest.add_state(bar, self.analyzer, self.gate, self.strategy, state.ledger)
         if not is_live:
             self._stand_at(bar)
             return None
@@ -363,14 +374,6 @@ class Chart:
         if current is not None and current.trades == 0 and current.open_ms == self.last_close_ms:
             current.open_e8 = current.high_e8 = current.low_e8 = current.close_e8 = bar.close_e8
 
-    def _hash_bar(self, bar: Bar) -> None:
-        digest = self.state.digest
-        digest.add_bar(bar)
-        digest.add_floats("analyzer", self.analyzer.state())
-        digest.add_floats("gate", self.gate.state())
-        digest.add_floats("strategy", self.strategy.state())
-        digest.add_numbers("ledger", self.state.ledger.fields())
-
     # -- analysis -------------------------------------------------------------------------------------------------
 
     def _analyze(self) -> Signal | None:
@@ -379,7 +382,7 @@ class Chart:
         if bar is None:
             return None
         snapshot = self.analyzer.preview(
-            float(bar.high_e8) / 1e8, int(bar.low_e8) / E8, int(bar.close_e8) / E8, int(bar.volume_e8) / E8
+            float(bar.high_e8) / 1e8, float(bar.low_e8) / 1e8, float(bar.close_e8) / 1e8, float(bar.volume_e8) / 1e8
         )
         self.snapshot = snapshot
         if not snapshot.is_warm or bar.is_provisional or self.is_blocked_by_bars():
@@ -391,7 +394,7 @@ class Chart:
         return len(self.pending) > 0 or (self.is_history_due and self.committed > 0)
 
     def _cooldown_ns(self) -> i64:
-        return int(self.gate.interval_seconds * 1e9)
+        return self.gate.interval_ns
 
     def analyzer_is_warm(self) -> bool:
         return self.snapshot is not None and self.snapshot.is_warm

@@ -7,6 +7,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from supreme_system_v5.core.domain.account import Ledger
 from supreme_system_v5.core.domain.effects import EquityRecord, StateRecord
 from supreme_system_v5.core.domain.market import NS_PER_SECOND
 from supreme_system_v5.core.domain.money import E8, format_e8
@@ -15,7 +16,6 @@ from supreme_system_v5.core.engine.schedule import TIMER_DAY, TIMER_EQUITY
 from supreme_system_v5.core.engine.state import EngineState
 
 DAY_NS: Final = 86_400 * NS_PER_SECOND
-MINUTE_NS: Final = 60 * NS_PER_SECOND
 
 
 class DayBook:
@@ -27,6 +27,10 @@ class DayBook:
         self.start_ns: i64 = 0
         self.baseline_e8 = 0
         self.is_limit_hit = False
+        self._limit_e8 = round(state.parameters.max_daily_drawdown_pct * E8)
+        self._safe_ledger: Ledger | None = None  # with these books, and this day's baseline, a mark that was safe
+        self._safe_mark_e8 = 0
+        self._record_ns: i64 = state.parameters.equity_record_seconds * NS_PER_SECOND
         # The ledger's totals when the day began, to tell the day's own result.
         self.realized_e8 = 0
         self.fees_e8 = 0
@@ -36,7 +40,8 @@ class DayBook:
         """The first market event: the day begins unless it was restored, and the timers run."""
         self.roll(time_ns)
         schedule = self.state.schedule
-        schedule.set(TIMER_EQUITY, int(time_ns - time_ns % MINUTE_NS) + MINUTE_NS)
+        if self._record_ns > 0:
+            schedule.set(TIMER_EQUITY, int(time_ns - time_ns % self._record_ns + self._record_ns))
         schedule.set(TIMER_DAY, int(self.start_ns) + DAY_NS)
 
     def roll(self, time_ns: i64) -> None:
@@ -49,6 +54,7 @@ class DayBook:
         state = self.state
         self.start_ns = day_ns
         self.baseline_e8 = state.equity_e8()
+        self._safe_ledger = None
         self.is_limit_hit = False
         self.realized_e8 = state.ledger.realized_e8
         self.fees_e8 = state.ledger.fees_e8
@@ -80,6 +86,7 @@ class DayBook:
         saved = json.loads(text)
         self.start_ns = saved["start_ns"]
         self.baseline_e8 = int(saved["baseline_e8"])
+        self._safe_ledger = None
         self.is_limit_hit = saved["is_limit_hit"]
         self.realized_e8 = int(saved["realized_e8"])
         self.fees_e8 = int(saved["fees_e8"])
@@ -92,7 +99,7 @@ class DayBook:
 
     def on_equity_timer(self) -> None:
         state = self.state
-        state.schedule.set(TIMER_EQUITY, int(state.now_ns) + MINUTE_NS)
+        state.schedule.set(TIMER_EQUITY, int(state.now_ns + self._record_ns))
         self.record_equity()
         self.check_loss()
 
@@ -111,13 +118,22 @@ class DayBook:
     def check_loss(self) -> None:
         """At MAX_DAILY_DRAWDOWN_PCT the position is closed and entries end for the day."""
         state = self.state
-        limit_e8 = round(state.parameters.max_daily_drawdown_pct * E8)
+        mark_e8 = state.mark_e8()
+        if state.ledger is self._safe_ledger and not self.is_limit_hit:
+            # The same books at a price no worse than one that was safe: equity falls with the price, one way.
+            held_e8 = state.ledger.position_e8 + state.ledger.dust_e8
+            if held_e8 == 0 or (mark_e8 >= self._safe_mark_e8 if held_e8 > 0 else 0 < mark_e8 <= self._safe_mark_e8):
+                return
+        limit_e8 = self._limit_e8
         if self.is_limit_hit:
             if state.position is not None:
                 self.desk.exit("daily_drawdown")
             return
         loss_e8 = self.baseline_e8 - state.equity_e8()
         if loss_e8 <= 0 or loss_e8 * E8 < self.baseline_e8 * limit_e8:
+            if mark_e8 > 0:
+                self._safe_ledger = state.ledger
+                self._safe_mark_e8 = mark_e8
             return
         self.is_limit_hit = True
         state.decide("breaker", "daily_drawdown", f"lost {format_e8(loss_e8, 2)} of {format_e8(self.baseline_e8, 2)}")

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import hashlib
 
+from supreme_system_v5.core.domain.account import Ledger
 from supreme_system_v5.core.domain.market import Bar
+from supreme_system_v5.core.strategies.base import Strategy
+from supreme_system_v5.optimized.analyzer import OptimizedTechnicalAnalyzer
+from supreme_system_v5.optimized.smart_events import SmartEventProcessor
 
 
 class Digest:
@@ -34,6 +38,21 @@ class Digest:
             f"bar {bar.open_ms} {bar.open_e8} {bar.high_e8} {bar.low_e8} {bar.close_e8} {bar.volume_e8}"
             f" {bar.is_provisional} {bar.is_backfilled}"
         )
+
+    def add_state(
+        self,
+        bar: Bar,
+        analyzer: OptimizedTechnicalAnalyzer,
+        gate: SmartEventProcessor,
+        strategy: Strategy,
+        ledger: Ledger,
+    ) -> None:
+        """The state that goes with a committed bar."""
+        self.add_bar(bar)
+        self.add_floats("analyzer", analyzer.state())
+        self.add_floats("gate", gate.state())
+        self.add_floats("strategy", strategy.state())
+        self.add_numbers("ledger", ledger.fields())
 
     def hexdigest_with(self, text: str) -> str:
         """The digest as if ``text`` had been added; nothing is."""

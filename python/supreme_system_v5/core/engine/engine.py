@@ -17,6 +17,7 @@ from supreme_system_v5.core.domain.events import (
     COMMAND_STOP,
     KIND_BARS,
     KIND_CLOCK,
+    KIND_CLOSED_BAR,
     KIND_COMMAND,
     KIND_DEPTH,
     KIND_FALLBACK,
@@ -31,6 +32,7 @@ from supreme_system_v5.core.domain.events import (
     KIND_TRADES,
     Bars,
     ClockFault,
+    ClosedBar,
     Command,
     Depth,
     Event,
@@ -63,7 +65,7 @@ from supreme_system_v5.core.engine.schedule import (
     TIMER_TIMEOUT,
     TIMER_WATCH,
 )
-from supreme_system_v5.core.engine.state import EngineState
+from supreme_system_v5.core.engine.state import NO_EFFECTS, EngineState
 from supreme_system_v5.core.engine.watch import Watch
 from supreme_system_v5.core.market.local_book import APPLIED, GAP
 from supreme_system_v5.core.market.view import MarketView
@@ -96,15 +98,11 @@ class Engine:
     def accept(self, event: Event) -> bool:
         """Advance the clock, guard the input and update the market view. False = dropped, and counted."""
         state = self.state
-        state.events += 1
         kind = event.kind
-        if event.time_ns > state.now_ns:
-            state.now_ns = event.time_ns
-        if not self.watch.is_started:
-            self._start(event)
-        self._code = 0
         if kind == KIND_TRADE:
-            return self._accept_trade(cast(Trade, event))
+            return self.accept_trade(cast(Trade, event))
+        self._begin(event)
+        self._code = 0
         if kind == KIND_QUOTE:
             return self._accept_quote(cast(Quote, event))
         if kind == KIND_DEPTH:
@@ -122,7 +120,24 @@ class Engine:
             if self.view.apply(event) != APPLIED:
                 state.reject_frame("stale_mark")
                 return False
+        if kind == KIND_CLOSED_BAR:
+            return self._accept_bar(cast(ClosedBar, event))
         return True
+
+    def _accept_bar(self, bar: ClosedBar) -> bool:
+        if not bar.is_sound() or self.view.apply(bar) != APPLIED:
+            self.state.reject_frame("bar")
+            return False
+        self.state.stream_quote_ns = bar.time_ns
+        return True
+
+    def _begin(self, event: Event) -> None:
+        state = self.state
+        state.events += 1
+        if event.time_ns > state.now_ns:
+            state.now_ns = event.time_ns
+        if not self.watch.is_started:
+            self._start(event)
 
     def _accept_quote(self, quote: Quote) -> bool:
         if quote.event_time_ms > 0 and not self._is_timely(quote.event_time_ms):
@@ -141,14 +156,29 @@ class Engine:
         else:
             self.watch.start(event.time_ns)
 
-    def _accept_trade(self, trade: Trade) -> bool:
-        if not self._is_timely(trade.event_time_ms) or not self._is_timely(trade.trade_time_ms):
+    def accept_trade(self, trade: Trade) -> bool:
+        """As ``accept``, of a trade. Written out: of trades there are the most, and calls are the pure core's time."""
+        state = self.state
+        watch = self.watch
+        state.events += 1
+        if trade.time_ns > state.now_ns:
+            state.now_ns = trade.time_ns
+        if not watch.is_started:
+            self._start(trade)
+        is_timely = watch.take_exchange_time(trade.event_time_ms)
+        if is_timely and trade.trade_time_ms != trade.event_time_ms:
+            is_timely = watch.take_exchange_time(trade.trade_time_ms)
+        if not is_timely:
+            state.reject_frame("exchange_time")
             return False
-        if self.view.apply(trade) == APPLIED:
+        view = self.view
+        if view.on_trade(trade) == APPLIED:
+            if view.is_derived:
+                state.stream_quote_ns = trade.time_ns
             return True
         if self.chart.is_renumbered(trade):
-            self.view.last_trade_id = -1
-            return self.view.apply(trade) == APPLIED
+            view.last_trade_id = -1
+            return view.on_trade(trade) == APPLIED
         self.chart.bars.duplicates += 1
         return False
 
@@ -169,16 +199,29 @@ class Engine:
             if state.position is not None:
                 self._mind_position()
         elif kind == KIND_TRADE:
-            signal = self.chart.on_trade(cast(Trade, event))
-            if signal is not None:
-                self._on_signal(signal)
-            if state.position is not None:
-                self._mind_position()
+            return self.process_trade(cast(Trade, event))
         elif kind == KIND_DEPTH:
             if self._code == GAP:
                 state.request_book("gap in the depth stream")
+        elif kind == KIND_CLOSED_BAR:
+            self._maybe_signal(self.chart.on_closed_bar(cast(ClosedBar, event)))
+            if state.position is not None:
+                self._mind_position()
         else:
             self._process_rare(event)
+        return state.take_effects()
+
+    def process_trade(self, trade: Trade) -> list[Effect]:
+        """As ``process``, of a trade."""
+        state = self.state
+        state.passed = False
+        signal = self.chart.on_trade(trade)
+        if signal is not None:
+            self._on_signal(signal)
+        if state.position is not None:
+            self._mind_position()
+        if state.out is NO_EFFECTS:
+            return NO_EFFECTS
         return state.take_effects()
 
     def _process_rare(self, event: Event) -> None:

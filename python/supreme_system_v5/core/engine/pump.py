@@ -15,7 +15,7 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from supreme_system_v5.core.domain.effects import Effect
-from supreme_system_v5.core.domain.events import KIND_REPORT, KIND_TRADE, Event, ExecutionReport
+from supreme_system_v5.core.domain.events import KIND_REPORT, KIND_TRADE, Event, ExecutionReport, Trade
 from supreme_system_v5.core.domain.ports import Venue
 from supreme_system_v5.core.engine.engine import Engine
 from supreme_system_v5.core.engine.state import NO_EFFECTS
@@ -42,13 +42,19 @@ class EventPump:
         """True while the last event is not finished: perform the effects, then resume()."""
         return self._step != STEP_IDLE
 
+    @property
+    def under_way_ns(self) -> i64:
+        """Time of the event before which timers and the venue are having their turn; 0 = none is."""
+        event = self._event
+        return event.time_ns if event is not None else 0
+
     def process(self, event: Event) -> list[Effect]:
         """Take the next event; call only when not busy."""
         engine = self.engine
         venue = self.venue
         if event.time_ns < engine.state.schedule.next_ns and event.kind != KIND_REPORT:
             # The usual case: nothing is due and no order is alive.
-            if venue is None or not venue.is_active():
+            if venue is None or not venue.has_work:
                 if not engine.accept(event):
                     return engine.state.take_effects()
                 effects = engine.process(event)
@@ -57,6 +63,22 @@ class EventPump:
         self._event = event
         self._step = STEP_DUE
         return self.resume()
+
+    def process_trade(self, trade: Trade) -> list[Effect]:
+        """As ``process``, for a loop that has nothing but trades: without asking at every step what they are."""
+        engine = self.engine
+        venue = self.venue
+        state = engine.state
+        if trade.time_ns >= state.schedule.next_ns:
+            return self.process(trade)
+        if venue is not None and venue.has_work:
+            # With nothing but stop and target resting, most trades concern neither (a third of the time was there).
+            if not venue.quiet_low_e8 < trade.price_e8 < venue.quiet_high_e8:
+                return self.process(trade)
+        if not engine.accept_trade(trade):
+            return state.take_effects()
+        effects = engine.process_trade(trade)
+        return self._told(effects) if state.is_venue_behind else effects
 
     def resume(self) -> list[Effect]:
         """Go on after the last effects were performed; an empty list and not busy = done."""
@@ -100,7 +122,7 @@ class EventPump:
             return self._advance_due(event)
         if self._step == STEP_VENUE:
             self._step = STEP_ENGINE
-            if self.venue is not None and self.venue.is_active():
+            if self.venue is not None and self.venue.has_work:
                 self._reports = self.venue.on_market(event)
             return NO_EFFECTS
         self._step = STEP_IDLE

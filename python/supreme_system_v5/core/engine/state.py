@@ -134,7 +134,7 @@ class EngineState:
         self.trades_closed = 0
         self.trades_session = 0
         self.clock_faults = 0
-        self.events = 0
+        self.events: i64 = 0
         self.is_venue_behind = False  # the books moved dust out of the position: the venue must be told
         self.passed = False  # the last trade passed the gate (latency is measured on those)
 

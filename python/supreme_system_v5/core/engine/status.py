@@ -82,7 +82,7 @@ def engine_status(engine: Engine, start: SessionStart) -> dict[str, object]:
         },
         **_safety(engine),
         "bars": {
-            "committed": engine.chart.committed,
+            "committed": int(engine.chart.committed),
             "provisional": engine.chart.provisional,
             "late": int(engine.chart.bars.late),
             "duplicates": int(engine.chart.bars.duplicates),
@@ -92,7 +92,7 @@ def engine_status(engine: Engine, start: SessionStart) -> dict[str, object]:
         "kelly": _kelly(engine),
         "funding": "unknown" if engine.funding.is_unknown() else "known",
         "clock_faults": state.clock_faults,
-        "events": state.events,
+        "events": int(state.events),
         "rejected_by_engine": dict(state.rejected_frames),
         "digest": state.fingerprint(),
     }

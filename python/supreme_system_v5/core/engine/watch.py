@@ -51,6 +51,7 @@ class Watch:
         self.chart = chart
         self.day = day
         self.funding = funding
+        self._is_on = state.parameters.is_stream_watched
         self.stale_ns: i64 = int(state.parameters.stale_after_seconds * NS_PER_SECOND)
         self.fallback_beyond_count = 0
         self.fallback_updated_ms: i64 = 0
@@ -65,14 +66,15 @@ class Watch:
         """The first event: timers begin, the day gets its baseline unless one was restored."""
         self.is_started = True
         self.state.started_ns = time_ns
-        self.state.schedule.set(TIMER_WATCH, int(time_ns) + NS_PER_SECOND)
+        if self._is_on:
+            self.state.schedule.set(TIMER_WATCH, int(time_ns) + NS_PER_SECOND)
         self.day.start(time_ns)
 
     def before(self, time_ns: i64) -> None:
         """Called before the timers up to the next event fire. Nothing at all heard for so long is not a quiet market
         but a pause of ours: what forms may lack trades that wait unread, whatever the timers make of it.
         """
-        if self.is_started and time_ns - self.state.now_ns > self.stale_ns:
+        if self.is_started and self._is_on and time_ns - self.state.now_ns > self.stale_ns:
             self.chart.bars.mark_provisional()
 
     def take_exchange_time(self, exchange_ms: i64) -> bool:
@@ -282,6 +284,7 @@ class Watch:
         facts.time_ns = state.now_ns
         facts.side = side
         facts.is_spot = state.instrument.is_spot
+        facts.has_one_price = view.has_one_price
         facts.is_stopping = state.is_stopping
         facts.is_journal_broken = state.is_journal_broken
         facts.is_fallback = state.is_fallback

@@ -7,12 +7,14 @@ from typing import Final
 from mypy_extensions import i64
 
 from supreme_system_v5.core.domain.events import (
+    KIND_CLOSED_BAR,
     KIND_DEPTH,
     KIND_MARK,
     KIND_QUOTE,
     KIND_SNAPSHOT,
     KIND_TRADE,
     BookSnapshot,
+    ClosedBar,
     Depth,
     Event,
     MarkPrice,
@@ -57,10 +59,32 @@ class MarketView:
         self.mark_ns: i64 = 0
         self.mark_event_ms: i64 = 0
         self.checksum: i64 = 0
+        # Where history has no quotes they are derived from trades or bars; a depth of 0 = quotes come as events.
+        self.derived_spread_e8: i64 = 0
+        self.derived_depth_e8: i64 = 0
+        self.is_derived = False
+
+    def derive_quotes(self, spread_e8: i64, depth_e8: i64) -> None:
+        """From here on every trade and every closed bar is also a quote.
+
+        The side that a trade took is at the trade's price, the other one ``spread_e8`` away; of a bar the close is
+        the middle. Every tick from the best price on offers ``depth_e8``. Raises ValueError for a negative spread or
+        no depth. A spread of 0 is a market of one price.
+        """
+        if spread_e8 < 0 or depth_e8 <= 0:
+            raise ValueError(f"no market: spread {spread_e8}, depth {depth_e8}")
+        self.derived_spread_e8 = spread_e8
+        self.derived_depth_e8 = depth_e8
+        self.is_derived = True
+
+    @property
+    def has_one_price(self) -> bool:
+        """True where quotes are derived without a spread."""
+        return self.is_derived and self.derived_spread_e8 == 0
 
     def apply(self, event: Event) -> int:
-        """Take a Trade, Quote, Depth, BookSnapshot or MarkPrice: APPLIED, BUFFERED, STALE (old, repeated or crossed:
-        ignored) or GAP (the book needs a snapshot). Raises TypeError for any other event.
+        """Take a market event: APPLIED, BUFFERED, STALE (old, repeated or crossed: ignored) or GAP (the book needs a
+        snapshot). Raises TypeError for any other event.
         """
         kind = event.kind
         if kind == KIND_QUOTE:
@@ -68,7 +92,7 @@ class MarketView:
             return self._on_quote(event)
         if kind == KIND_TRADE:
             assert isinstance(event, Trade)
-            return self._on_trade(event)
+            return self.on_trade(event)
         if kind == KIND_DEPTH:
             assert isinstance(event, Depth)
             self.depth_ns = event.time_ns
@@ -79,6 +103,9 @@ class MarketView:
         if kind == KIND_MARK:
             assert isinstance(event, MarkPrice)
             return self._on_mark(event)
+        if kind == KIND_CLOSED_BAR:
+            assert isinstance(event, ClosedBar)
+            return self._on_closed_bar(event)
         if kind == KIND_SNAPSHOT:
             assert isinstance(event, BookSnapshot)
             return self._on_snapshot(event)
@@ -120,14 +147,48 @@ class MarketView:
         self._mix(event.ask_e8, event.ask_quantity_e8)
         return APPLIED
 
-    def _on_trade(self, event: Trade) -> int:
+    def on_trade(self, event: Trade) -> int:
+        """As ``apply``, of a trade."""
         if event.trade_id <= self.last_trade_id:
             return STALE
         self.last_trade_id = event.trade_id
         self.last_trade_e8 = event.price_e8
         self.trade_ns = event.time_ns
-        self._mix(event.price_e8, event.quantity_e8)
-        self._mix(event.trade_time_ms, 1 if event.is_buyer_maker else 0)
+        # `_mix` twice, written out: price and quantity, then time and side.
+        mixed: i64 = (self.checksum * 33 + (event.price_e8 & _VALUE_MASK)) & _CHECKSUM_MASK
+        mixed = (mixed * 33 + (event.quantity_e8 & _VALUE_MASK)) & _CHECKSUM_MASK
+        mixed = (mixed * 33 + (event.trade_time_ms & _VALUE_MASK)) & _CHECKSUM_MASK
+        mixed *= 33
+        if event.is_buyer_maker:
+            mixed += 1
+        self.checksum = mixed & _CHECKSUM_MASK
+        if self.is_derived:
+            if event.is_buyer_maker:
+                self._derive(event.price_e8, event.price_e8 + self.derived_spread_e8, event.time_ns)
+            else:
+                self._derive(event.price_e8 - self.derived_spread_e8, event.price_e8, event.time_ns)
+        return APPLIED
+
+    def _derive(self, bid_e8: i64, ask_e8: i64, time_ns: i64) -> None:
+        self.bid_e8 = bid_e8
+        if bid_e8 <= 0:
+            self.bid_e8 = 1
+        self.ask_e8 = ask_e8
+        self.bid_quantity_e8 = self.derived_depth_e8
+        self.ask_quantity_e8 = self.derived_depth_e8
+        self.quote_ns = time_ns
+
+    def _on_closed_bar(self, event: ClosedBar) -> int:
+        if event.time_ns <= self.trade_ns:
+            return STALE
+        self.last_trade_e8 = event.close_e8
+        self.trade_ns = event.time_ns
+        self._mix(event.open_ms, event.open_e8)
+        self._mix(event.high_e8, event.low_e8)
+        self._mix(event.close_e8, event.volume_e8)
+        if self.is_derived:
+            half_e8 = self.derived_spread_e8 // 2
+            self._derive(event.close_e8 - half_e8, event.close_e8 + half_e8, event.time_ns)
         return APPLIED
 
     def _on_mark(self, event: MarkPrice) -> int:

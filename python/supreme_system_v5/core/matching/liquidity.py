@@ -16,6 +16,7 @@ from supreme_system_v5.core.domain.events import (
     KIND_DEPTH,
     KIND_QUOTE,
     KIND_SNAPSHOT,
+    KIND_TRADE,
     BookSnapshot,
     Depth,
     Event,
@@ -84,6 +85,8 @@ class ViewLiquidity(Liquidity):
             self.taken.on_depth(event, view)
             self._changed_bids = _with_named(self._changed_bids, event.bids)
             self._changed_asks = _with_named(self._changed_asks, event.asks)
+        elif event.kind == KIND_TRADE:
+            self.taken.keep_best(view)  # where quotes are derived: what we took is missing until the best price moves
         elif event.kind == KIND_SNAPSHOT:
             self.taken.keep_best(view)
             self._changed_bids = None  # a book that was lost begins anew with one
@@ -129,6 +132,8 @@ class ViewLiquidity(Liquidity):
             return view.bid_quantity_e8 if side == BUY else view.ask_quantity_e8
         if (price_e8 - best_e8) * side > 0:
             return 0
+        if view.is_derived:
+            return view.derived_depth_e8
         if not view.local_book.is_synced:
             return UNKNOWN_E8
         return view.local_book.book.quantity_at(int(side), price_e8)
@@ -143,13 +148,30 @@ def offered_levels(view: MarketView, side: i64, limit_e8: i64, count: int) -> li
     if best_e8 <= 0 or (limit_e8 > 0 and (best_e8 - limit_e8) * side > 0):
         return []
     levels = [(int(best_e8), int(view.ask_quantity_e8 if side == BUY else view.bid_quantity_e8))]
-    if count <= 1 or not view.local_book.is_synced:
+    if count <= 1:
+        return levels
+    if view.is_derived:
+        return levels + _derived_levels(view, side, limit_e8, count)
+    if not view.local_book.is_synced:
         return levels
     for price_e8, quantity_e8 in view.local_book.book.levels(int(-side), count):
         if limit_e8 > 0 and (price_e8 - limit_e8) * side > 0:
             break
         if (price_e8 - best_e8) * side > 0:
             levels.append((price_e8, quantity_e8))
+    return levels
+
+
+def _derived_levels(view: MarketView, side: i64, limit_e8: i64, count: int) -> list[tuple[int, int]]:
+    """The levels behind a derived quote: the same quantity at every tick."""
+    price_e8 = int(view.ask_e8 if side == BUY else view.bid_e8)
+    step_e8 = view.instrument.tick_e8 if side == BUY else -view.instrument.tick_e8
+    levels: list[tuple[int, int]] = []
+    while len(levels) < count - 1:
+        price_e8 += step_e8
+        if price_e8 <= 0 or (limit_e8 > 0 and (price_e8 - limit_e8) * side > 0):
+            break
+        levels.append((price_e8, int(view.derived_depth_e8)))
     return levels
 
 

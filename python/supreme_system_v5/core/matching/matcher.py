@@ -52,7 +52,8 @@ class Matcher:
             before_e8 = order.filled_e8
             levels = self.liquidity.offered(order.side, order.limit_e8, _WALK_STEPS[step])
             for price_e8, left_e8 in levels:
-                self._take_clients(order, price_e8, False, time_ns)
+                if not self._take_clients(order, price_e8, False, time_ns):
+                    return
                 self._take_level(order, price_e8, left_e8, time_ns)
                 if self._wanted_e8(order, price_e8) == 0:
                     return
@@ -79,15 +80,21 @@ class Matcher:
             else:
                 self._meet(order, maker, time_ns)
 
-    def _take_clients(self, order: BookOrder, price_e8: i64, is_at_too: bool, time_ns: i64) -> None:
-        """Clients' orders at better prices than this (or at it too); price 0 = any."""
+    def _take_clients(self, order: BookOrder, price_e8: i64, is_at_too: bool, time_ns: i64) -> bool:
+        """Clients' orders at better prices than this (or at it too); price 0 = any.
+
+        False when the order may take no more of one of them: then it takes nothing at a worse price either, even where
+        it could pay for a step there.
+        """
         while True:
             maker = self._first_opposite(order)
-            if maker is None or self._wanted_e8(order, maker.price_e8) == 0:
-                return
+            if maker is None:
+                return True
             worse_e8 = (maker.price_e8 - price_e8) * order.side
             if price_e8 > 0 and (worse_e8 > 0 or (worse_e8 == 0 and not is_at_too)):
-                return
+                return True
+            if self._wanted_e8(order, maker.price_e8) == 0:
+                return False
             self._meet(order, maker, time_ns)
 
     def _meet(self, order: BookOrder, maker: BookOrder, time_ns: i64) -> None:

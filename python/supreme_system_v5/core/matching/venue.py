@@ -5,7 +5,7 @@ then; whatever rests or waits acts on the market event that concerns it. What it
 what a fill does in `booking.py`, the queue of resting orders in `queue_position.py`.
 
 The driver's order for each event: ``advance(event.time_ns)`` when ``next_ns()`` is due, then apply the event to
-the shared market view, then ``on_market(event)`` when ``is_active()``.
+the shared market view, then ``on_market(event)`` when it ``has_work``.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from supreme_system_v5.core.matching.matcher import Matcher
 from supreme_system_v5.core.matching.working import WorkingOrder, is_supported
 
 STALE_AFTER_MS: Final = 5_000
+NEVER_E8: Final = 1 << 62
 
 
 class PaperVenue(Venue):
@@ -65,6 +66,7 @@ class PaperVenue(Venue):
         maker_fee_e8: int,
         stale_after_ms: int = STALE_AFTER_MS,
     ) -> None:
+        super().__init__()
         self.instrument = instrument
         self.view = view
         self._stale_after_ns: i64 = stale_after_ms * NS_PER_MS
@@ -85,16 +87,19 @@ class PaperVenue(Venue):
         if self._find(order.client_order_id) is not None:
             raise ValueError(f"client order id is in use: {order.client_order_id}")
         self._inbox.send(WorkingOrder(order), "", time_ns)
+        self._wake()
 
     def cancel(self, client_order_id: str, time_ns: i64) -> None:
         """Send a cancel; it arrives like an order does, and says nothing when the order is done by then."""
         self._inbox.send(None, client_order_id, time_ns)
+        self._wake()
 
     def place_protection(self, stop: Order, target: Order, time_ns: i64) -> None:
         """Rest stop and target at once, sized to the position, in the place of any others.
 
         Their OPEN (or, without a position, REJECTED) reports come with the next ``advance``.
         """
+        self._wake()
         pair = [WorkingOrder(stop), WorkingOrder(target)]
         if self._booking.reducible_e8(pair[0].side) == 0 or pair[0].side != pair[1].side:
             for order in pair:
@@ -149,6 +154,7 @@ class PaperVenue(Venue):
         while True:
             arrival = self._inbox.take(time_ns)
             if arrival is None:
+                self._rest()
                 return reports
             if arrival.order is None:
                 self._cancel(arrival.cancel_id, arrival.time_ns, reports)
@@ -166,6 +172,8 @@ class PaperVenue(Venue):
             self._makers.on_levels(True, event.time_ns)
         elif kind == KIND_TRADE:
             assert isinstance(event, Trade)
+            if self.view.is_derived:
+                self._liquidity.on_event(event)
             self._on_trade(event, reports)
         elif kind == KIND_DEPTH:
             self._liquidity.on_event(event)
@@ -178,7 +186,33 @@ class PaperVenue(Venue):
             self._makers.on_levels(False, event.time_ns)
         if reports:
             self._tidy(event.time_ns, reports)
+        self._rest()
         return reports
+
+    def _wake(self) -> None:
+        """Something is on its way."""
+        self.has_work = True
+        self.quiet_high_e8 = 0
+
+    def _rest(self) -> None:
+        """Note whether there is work, and between which prices a trade would trigger nothing."""
+        self.has_work = self.is_active()
+        self.quiet_high_e8 = 0
+        if not self._booking.protection or self._inbox.arrivals or self._outbox or self._waiting:
+            return
+        if not self._makers.is_empty or not self._taken.is_empty:
+            return
+        low_e8: i64 = 0
+        high_e8: i64 = NEVER_E8
+        for order in self._booking.protection:
+            if order.is_triggered or order.is_done:
+                return
+            if order.is_crossed_by(NEVER_E8):  # triggers above
+                high_e8 = min(high_e8, order.trigger_e8)
+            else:
+                low_e8 = max(low_e8, order.trigger_e8)
+        self.quiet_low_e8 = low_e8
+        self.quiet_high_e8 = high_e8
 
     def state(self) -> list[object]:
         """Everything that determines the future, in canonical order, for the digest."""

@@ -14,6 +14,7 @@ class EntryFacts:
         self.time_ns: i64 = 0
         self.side = 0
         self.is_spot = False
+        self.has_one_price = False  # history without quotes, taken without a spread
         self.is_stopping = False
         self.is_journal_broken = False
         self.is_fallback = False
@@ -101,6 +102,8 @@ class SpreadCheck(Check):
     def refusal(self, facts: EntryFacts) -> str:
         if facts.bid_e8 <= 0 or facts.ask_e8 <= 0:
             return "no_quote"
+        if facts.has_one_price:
+            return ""
         if facts.ask_e8 <= facts.bid_e8:
             return "crossed_quote"
         spread_bps = int(facts.ask_e8 - facts.bid_e8) * 20_000.0 / int(facts.ask_e8 + facts.bid_e8)

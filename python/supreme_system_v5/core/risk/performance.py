@@ -14,8 +14,10 @@ class Performance:
     def __init__(self) -> None:
         self.results_e8: list[int] = []
         self.consecutive_losses = 0
+        self._half_kelly: float | None = None  # until the next result
 
     def add(self, net_e8: int) -> None:
+        self._half_kelly = None
         self.results_e8.append(net_e8)
         if len(self.results_e8) > TRADES_KEPT:
             self.results_e8.pop(0)
@@ -30,6 +32,13 @@ class Performance:
 
         Without a loss it is w / 2; without a win it is -1 (no edge shown).
         """
+        known = self._half_kelly
+        if known is None:
+            known = self._half_kelly_now()
+            self._half_kelly = known
+        return known
+
+    def _half_kelly_now(self) -> float:
         wins_e8 = 0
         win_count = 0
         losses_e8 = 0

@@ -8,14 +8,26 @@ from typing import Final
 from supreme_system_v5.core.domain.parameters import Parameters
 from supreme_system_v5.core.strategies.base import Strategy
 from supreme_system_v5.core.strategies.scalping import ScalpingStrategy
+from supreme_system_v5.core.strategies.template import TemplateStrategy
+from supreme_system_v5.core.strategies.trade_window import TradeWindowStrategy
 
 
 def _scalping(parameters: Parameters) -> Strategy:
     return ScalpingStrategy(parameters.scalping_confirm_bars)
 
 
+def _template(_parameters: Parameters) -> Strategy:
+    return TemplateStrategy()
+
+
+def _trade_window(_parameters: Parameters) -> Strategy:
+    return TradeWindowStrategy()
+
+
 _FACTORIES: Final[dict[str, Callable[[Parameters], Strategy]]] = {
     "scalping": _scalping,
+    "template": _template,
+    "trade_window": _trade_window,
 }
 STRATEGY_NAMES: Final = tuple(_FACTORIES)
 

@@ -17,6 +17,8 @@ from supreme_system_v5.optimized.analyzer import Snapshot
 RSI_OVERSOLD: Final = 30.0
 RSI_OVERBOUGHT: Final = 70.0
 _LONG_AGO: Final = 1_000_000
+_NO_LOW: Final = 1000.0  # beyond any RSI
+_NO_HIGH: Final = -1000.0
 
 
 class ScalpingStrategy(Strategy):
@@ -29,6 +31,8 @@ class ScalpingStrategy(Strategy):
             raise ValueError(f"confirm_bars must be 0..1000, not {confirm_bars}")
         self.confirm_bars = confirm_bars
         self._window: list[float] = []  # RSI of the last confirm_bars committed bars, oldest first
+        self._window_low: float = _NO_LOW  # of the window, noted once a bar: they are asked for at every look
+        self._window_high: float = _NO_HIGH
         self._bars_since_low = _LONG_AGO
         self._bars_since_high = _LONG_AGO
         self._is_long_armed = True
@@ -43,6 +47,7 @@ class ScalpingStrategy(Strategy):
             self._window.append(snapshot.rsi)
             if len(self._window) > self.confirm_bars:
                 self._window.pop(0)
+            self._note_extremes()
         self._bars_since_low = 0 if snapshot.rsi < RSI_OVERSOLD else min(self._bars_since_low + 1, _LONG_AGO)
         self._bars_since_high = 0 if snapshot.rsi > RSI_OVERBOUGHT else min(self._bars_since_high + 1, _LONG_AGO)
         is_long = self._is_long(snapshot)
@@ -105,18 +110,25 @@ class ScalpingStrategy(Strategy):
         return self._window + tail
 
     def _lowest_rsi(self, snapshot: Snapshot) -> float:
-        lowest = snapshot.rsi
+        if snapshot.rsi < self._window_low:
+            return snapshot.rsi
+        return self._window_low
+
+    def _highest_rsi(self, snapshot: Snapshot) -> float:
+        if snapshot.rsi > self._window_high:
+            return snapshot.rsi
+        return self._window_high
+
+    def _note_extremes(self) -> None:
+        lowest = _NO_LOW
+        highest = _NO_HIGH
         for value in self._window:
             if value < lowest:
                 lowest = value
-        return lowest
-
-    def _highest_rsi(self, snapshot: Snapshot) -> float:
-        highest = snapshot.rsi
-        for value in self._window:
             if value > highest:
                 highest = value
-        return highest
+        self._window_low = lowest
+        self._window_high = highest
 
     def _is_long(self, snapshot: Snapshot) -> bool:
         return (
@@ -140,14 +152,18 @@ class ScalpingStrategy(Strategy):
         if snapshot.atr > 0.0:
             push = min(1.0, abs(snapshot.macd_histogram) / snapshot.atr)
         confidence = min(1.0, 0.5 + 0.25 * depth + 0.25 * push)
-        word = "<" if side == BUY else ">"
-        extreme = f"RSI {low:.1f} < 30" if side == BUY else f"RSI {high:.1f} > 70"
-        reasons = [
-            f"price {snapshot.price:.2f} {'>' if side == BUY else '<'} EMA14 {snapshot.ema:.2f}",
-            f"{extreme} within {self.confirm_bars} bars" if self.confirm_bars else extreme,
-            f"MACD histogram {snapshot.macd_histogram:.4f} {'>' if word == '<' else '<'} 0",
-        ]
-        return Signal(side, confidence, reasons)
+        # Percent: compiled, an f-string with a format is a slow call for each of its fields.
+        if side == BUY:
+            text = "price %.2f > EMA14 %.2f" % (snapshot.price, snapshot.ema)  # noqa: UP031
+            extreme = "RSI %.1f < 30" % low  # noqa: UP031
+            push_text = "MACD histogram %.4f > 0" % snapshot.macd_histogram  # noqa: UP031
+        else:
+            text = "price %.2f < EMA14 %.2f" % (snapshot.price, snapshot.ema)  # noqa: UP031
+            extreme = "RSI %.1f > 70" % high  # noqa: UP031
+            push_text = "MACD histogram %.4f < 0" % snapshot.macd_histogram  # noqa: UP031
+        if self.confirm_bars:
+            extreme += f" within {self.confirm_bars} bars"
+        return Signal(side, confidence, [text, extreme, push_text])
 
 
 def _ago(bars: int) -> str:

@@ -28,11 +28,14 @@ class Both:
     """``floor`` and ``naive`` take the same commands: place, cancel, trade and a level of the market."""
 
     order_share = 0.45  # of the commands; then cancels, trades of the market, and its levels
+    cancel_share = 0.15  # twice that while many rest
     trade_until = 0.85
+    step_e8 = STEP_E8
 
     def __init__(self, seed: int, floor: Any, naive: Any) -> None:
         self.seed = seed
         self.rng = Random(seed)
+        self.middle_e8 = MIDDLE_E8  # around which the market's orders stand
         self.floor = floor
         self.naive = naive
         self.number = 0
@@ -85,7 +88,8 @@ class Both:
             self.open.append(self.number)
             answer = self.floor.place(self.number, asked), self.naive.place(self.number, asked)
             return f"{asked.kind}/{asked.time_in_force} {self.number} {asked}", *answer
-        if draw < self.order_share + (0.15 if len(self.matcher().resting.all()) < RESTING_MAX else 0.3):
+        is_full = len(self.matcher().resting.all()) >= RESTING_MAX
+        if draw < self.order_share + self.cancel_share * (2 if is_full else 1):
             number = self.rng.choice(self.open) if self.open else 0
             return f"cancel {number}", self.floor.cancel(number), self.naive.cancel(number)
         side = self.rng.choice((BUY, SELL))
@@ -98,7 +102,7 @@ class Both:
         if price_e8 == 0:
             return self.market_level(side)
         shown_e8 = market.shown_e8(-side, price_e8)
-        quantity_e8 = STEP_E8 * self.rng.randrange(1, 30_000)
+        quantity_e8 = self.step_e8 * self.rng.randrange(1, 30_000)
         if shown_e8 and self.rng.random() < 0.8:
             quantity_e8 = min(quantity_e8, shown_e8)
         answer = self.floor.trade(side, price_e8, quantity_e8), self.naive.trade(side, price_e8, quantity_e8)
@@ -107,13 +111,13 @@ class Both:
     def market_level(self, side: int) -> Said:
         """Orders of the market come and go; they never cross anybody (those that would, trade instead)."""
         levels = self.floor.market.side(side)
-        price_e8 = MIDDLE_E8 + TICK_E8 * int(self.rng.gauss(-3.0 * side, 4.0))
+        price_e8 = self.middle_e8 + TICK_E8 * int(self.rng.gauss(-3.0 * side, 4.0))
         if levels and self.rng.random() < 0.5:
             price_e8 = self.rng.choice(sorted(levels))
         best_e8 = int(self.matcher().best_e8(-side))
         if best_e8 and (price_e8 - best_e8) * side >= 0:
             price_e8 = best_e8 - side * TICK_E8
-        quantity_e8 = STEP_E8 * self.rng.choice((0, self.rng.randrange(1, 500), self.rng.randrange(1, 80_000)))
+        quantity_e8 = self.step_e8 * self.rng.choice((0, self.rng.randrange(1, 500), self.rng.randrange(1, 80_000)))
         self.floor.level(side, price_e8, quantity_e8)
         self.naive.set_level(side, price_e8, quantity_e8)
         return f"level {side} {price_e8} {quantity_e8}", None, None

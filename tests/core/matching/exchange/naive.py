@@ -40,6 +40,8 @@ class Entry:
 
 
 class NaiveExchange:
+    step = STEP
+
     def __init__(self, accounts: dict[str, tuple[int, int]], maker_fee: int, taker_fee: int) -> None:
         self.base = {name: base for name, (base, _) in accounts.items()}  # all of it, locked or not
         self.quote = {name: quote for name, (_, quote) in accounts.items()}
@@ -156,8 +158,8 @@ class NaiveExchange:
                     traded = min(quantity, entry.block)
                     entry.block -= traded
                     quantity -= traded
-            elif entry.quantity > 0:  # the fill of one may end another
-                traded = min(quantity, entry.quantity)
+            elif self.offer(entry) > 0:  # the fill of one may end another
+                traded = min(quantity, self.offer(entry))
                 quantity -= traded
                 got += traded
                 self.book(entry.order, entry.price, traded, True)
@@ -182,7 +184,7 @@ class NaiveExchange:
                 before += entry.block
                 continue
             share = before * cancelled // shown
-            now_before = before - share // STEP * STEP
+            now_before = before - share // self.step * self.step
             rebuilt.append((now_before - placed, None))
             rebuilt.append((0, entry.order))
             placed = now_before
@@ -204,16 +206,23 @@ class NaiveExchange:
             if wanted == 0:
                 return
             maker = entry.order
-            if maker is not None and maker.asked.account == order.asked.account and order.asked.stp != "NONE":
+            if maker is not None and self.is_kept_from(order, maker):
                 self.prevent(order, maker)
             else:
-                traded = min(wanted, entry.quantity)
+                traded = min(wanted, self.offer(entry))
                 if maker is None:
                     entry.block -= traded
                 else:
                     self.book(maker, entry.price, traded, True)
                 self.book(order, entry.price, traded, False)
             self.forget()
+
+    def offer(self, entry: Entry) -> int:
+        """What of an entry may trade now."""
+        return entry.quantity
+
+    def is_kept_from(self, taker: Order, maker: Order) -> bool:
+        return maker.asked.account == taker.asked.account and taker.asked.stp != "NONE"
 
     def next_for(self, order: Order) -> Entry | None:
         limit = order.asked.price_e8
@@ -242,7 +251,7 @@ class NaiveExchange:
         base, _, quote, _ = self.balances()[order.asked.account]
         most = base if order.asked.side == SELL else quote * E8 // price
         most = min(most, order.budget * E8 // price) if order.asked.budget_e8 else min(most, order.left)
-        return most // STEP * STEP
+        return most // self.step * self.step
 
     def prevent(self, taker: Order, maker: Order) -> None:
         mode = taker.asked.stp

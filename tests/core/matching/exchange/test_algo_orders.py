@@ -87,6 +87,17 @@ def test_a_trigger_that_is_refused_is_rejected(floor: Floor) -> None:
     assert floor.told() == ["algo TRIGGERING", "algo REJECTED"] * 2
 
 
+def test_a_triggered_limit_order_that_only_reduces_needs_room_behind_better_ones(floor: Floor) -> None:
+    floor.market(BUY, 1)
+    taking = floor.limit(SELL, 1, 2050, is_reduce_only=True)
+    behind = floor.algo(SELL, "TAKE_PROFIT", 2010, 1, price=2060, is_reduce_only=True)
+    before = floor.algo(SELL, "TAKE_PROFIT", 2011, 1, price=2040, is_reduce_only=True)
+    floor.trade(2010, 0.001, False)
+    assert (behind.status, behind.failure, taking.status) == ("REJECTED", "Reduce Only reject", "NEW")
+    floor.trade(2011, 0.001, False)
+    assert (before.status, taking.status, taking.expiry_reason) == ("TRIGGERED", "EXPIRED", 4)
+
+
 def test_one_clients_trade_triggers_the_others_stop(floor: Floor) -> None:
     stop = floor.algo(BUY, "STOP_MARKET", 2002, 1, "b")
     floor.market(BUY, 6)

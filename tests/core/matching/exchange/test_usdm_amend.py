@@ -69,6 +69,23 @@ def test_what_is_refused_leaves_the_order_as_it_is(floor: Floor) -> None:
     refused(-2013, change, floor, order, 2, 1991)
 
 
+def test_an_amended_order_keeps_to_the_bracket_as_a_new_one_does(floor: Floor) -> None:
+    floor.a.leverage = 125  # 50,000 USDT at most
+    order = floor.limit(BUY, 20, 1990)
+    text = refused(-2027, change, floor, order, 26, 1990)
+    assert text == "Exceeded the maximum allowable position at current leverage."
+    assert change(floor, order, 25, 1990).is_open  # what it replaces does not count
+
+
+def test_the_opening_loss_of_an_amended_order_counts(floor: Floor) -> None:
+    floor.depth({1999: 5}, {2050: 5})
+    floor.a.wallet_e8 = e8(110)
+    order = floor.limit(BUY, 1, 1990)
+    refused(-2019, change, floor, order, 1, 2050)  # 102.5 margin and 50 loss
+    floor.a.wallet_e8 = e8(153)
+    assert change(floor, order, 1, 2050).status == "FILLED"
+
+
 def test_a_post_only_order_that_would_take_ends(floor: Floor) -> None:
     order = floor.limit(BUY, 2, 1990, time_in_force="GTX")
     assert change(floor, order, 2, 2001).status == "CANCELED"

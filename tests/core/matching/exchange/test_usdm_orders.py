@@ -329,6 +329,27 @@ def test_a_walk_ends_where_the_margin_does(floor: Floor) -> None:
     assert 0 <= floor.a.cross_e8 < e8(0.2)
 
 
+def test_no_worse_price_is_taken_past_one_the_margin_ends_at(floor: Floor) -> None:
+    floor.mark(1900)
+    floor.depth({1900: 50}, {2010: 5})
+    better = floor.limit(BUY, 10, 1995, "b")
+    # Enough for 9.5 at 1995, with a rest too small for a step there, but large enough for one at 1900.
+    floor.a.wallet_e8 = e8("947.722")
+    order = floor.limit(SELL, 9.9, 1900, time_in_force="IOC")
+    assert [fill.price_e8 for fill in order.fills] == [e8(1995)]
+    assert (order.status, order.filled_e8, better.filled_e8) == ("EXPIRED", e8(9.5), e8(9.5))
+
+
+def test_fok_does_not_end_half_way_for_want_of_margin(floor: Floor) -> None:
+    floor.mark(1900)
+    floor.depth({1995: 10}, {2010: 5})
+    floor.a.wallet_e8 = e8(950)
+    refused(-2019, floor.limit, SELL, 10, 1900, time_in_force="FOK")  # 950 at its price, 997.5 where it fills
+    assert floor.told() == []
+    floor.a.wallet_e8 = e8(998)
+    assert floor.limit(SELL, 10, 1900, time_in_force="FOK").status == "FILLED"
+
+
 def test_the_bracket_bounds_the_position(floor: Floor) -> None:
     floor.a.leverage = 125
     text = refused(-2027, floor.limit, BUY, 26, 1999)

@@ -25,6 +25,8 @@ cancel, trade (both), read or all, `probability`; for `count` calls or for `seco
 - cancel_race: the order fills in the moment of its cancel, which answers -2011
 - partial_fill {fraction}: of an entry that would fill at once only this part does
 - late_reject {delay_ms, status}: an order that was acknowledged NEW ends by an event, EXPIRED or REJECTED
+- archive_checksum: a bit of an archive's zip is wrong; archive_missing: it is not there (404); archive_cut {fraction}:
+  the connection ends after that part of it
 - maintenance {notice_seconds, seconds, break_seconds, code}: serverShutdown on the streams, all sockets cut, every call
   answers 503 (or `code`); then the symbol's status is BREAK for a while and orders are refused
 
@@ -69,6 +71,9 @@ KINDS: Final[dict[str, frozenset[str]]] = {
     "cancel_race": _FILTERS,
     "partial_fill": _FILTERS | {"fraction"},
     "late_reject": _FILTERS | {"delay_ms", "status"},
+    "archive_checksum": _FILTERS,
+    "archive_missing": _FILTERS,
+    "archive_cut": _FILTERS | {"fraction"},
     "maintenance": frozenset({"notice_seconds", "seconds", "break_seconds", "code", "market"}),
     "move": frozenset({"fraction", "seconds"}),
 }
@@ -175,6 +180,8 @@ def check(kind: object, args: object) -> tuple[str, dict[str, Any]]:
         raise ValueError("move: fraction must be between -0.5 and 0.5")
     if kind == "partial_fill" and not (0 <= args.get("fraction", 0.5) < 1):
         raise ValueError("partial_fill: fraction must be from 0 to below 1")
+    if kind == "archive_cut" and not (0 <= args.get("fraction", 0.5) < 1):
+        raise ValueError("archive_cut: fraction must be from 0 to below 1")
     if kind == "error" and "code" not in args:
         raise ValueError("error: code is missing")
     return kind, args

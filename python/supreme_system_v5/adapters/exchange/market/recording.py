@@ -13,6 +13,7 @@ Choices, all deterministic:
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 from array import array
@@ -59,24 +60,29 @@ def read_lines(paths: Sequence[Path]) -> Iterator[Line]:
     for path in paths:
         with _open(path) as file:
             for number, raw in enumerate(file, 1):
-                line = raw.rstrip()
-                try:
-                    comma = line.index(b",")
-                    recv_ns = int(line[line.index(b":") + 1 : comma])
-                    frame = line[comma + 9 : -1]
-                    stream, payload = "", frame
-                    if frame.startswith(b'{"stream":"'):
-                        end = frame.index(b'"', 11)
-                        stream = frame[11:end].decode()
-                        payload = frame[end + 9 : -1]
-                    if not (payload.startswith(b"{") and payload.endswith(b"}")):
-                        raise ValueError
-                except ValueError:
-                    raise ConfigError(
-                        f"{path}: line {number} is not a recorded frame",
-                        'a line is {"recv_ns":N,"frame":{...}}; see SIM_RECORDING',
-                    ) from None
-                yield Line(recv_ns, stream, payload)
+                yield parse_line(raw, path, number)
+
+
+def parse_line(raw: bytes, path: Path, number: int) -> Line:
+    """One line of a recording. Raises ConfigError, with the file and the line's number, when it is not a frame."""
+    line = raw.rstrip()
+    try:
+        comma = line.index(b",")
+        recv_ns = int(line[line.index(b":") + 1 : comma])
+        frame = line[comma + 9 : -1]
+        stream, payload = "", frame
+        if frame.startswith(b'{"stream":"'):
+            end = frame.index(b'"', 11)
+            stream = frame[11:end].decode()
+            payload = frame[end + 9 : -1]
+        if not (payload.startswith(b"{") and payload.endswith(b"}")):
+            raise ValueError
+    except ValueError:
+        raise ConfigError(
+            f"{path}: line {number} is not a recorded frame",
+            'a line is {"recv_ns":N,"frame":{...}}; see SIM_RECORDING',
+        ) from None
+    return Line(recv_ns, stream, payload)
 
 
 class RecordedMarket(SimMarket):
@@ -97,8 +103,8 @@ class RecordedMarket(SimMarket):
         self._has_book = False
         self._quotes = array("q")
         self._lines = read_lines(self.paths)
-        self._ahead: deque[OutFrame | Line | _Group] = deque()
-        self._open_group: _Group | None = None
+        self._ahead: deque[OutFrame | Line | TradeGroup] = deque()
+        self._open_group: TradeGroup | None = None
         self._is_drained = False
         self._next_ns: int = NEVER
         self._load_bars(bars_dir)
@@ -139,6 +145,7 @@ class RecordedMarket(SimMarket):
         folder = bars_dir or self.paths[0].resolve().parent.parent / "bars_1m"
         found = find_bars(folder, self.market, self.symbol, start_open)
         self.klines_note = "folded from the recording's own trades only: no bars_1m file overlaps"
+        self.has_bars = found is not None
         self._file_rows: dict[int, list[int]] = {}
         if found is None:
             return
@@ -169,7 +176,7 @@ class RecordedMarket(SimMarket):
     @is_raw_wanted.setter
     def is_raw_wanted(self, is_wanted: bool) -> None:
         if is_wanted and not self._is_raw_wanted:
-            groups = [item for item in self._ahead if isinstance(item, _Group)]
+            groups = [item for item in self._ahead if isinstance(item, TradeGroup)]
             lines = [line for group in groups for _, line in group.trades if line.recv_ns > self.last_ns]
             raw = [OutFrame(line.recv_ns, line.stream, line.payload) for line in lines]
             self._ahead = deque(sorted([*raw, *self._ahead], key=_time_of))  # stable: a trade before its aggTrade
@@ -185,7 +192,7 @@ class RecordedMarket(SimMarket):
     def step(self) -> list[OutFrame]:
         item = self._ahead.popleft()
         frames: list[OutFrame] = []
-        if isinstance(item, _Group):
+        if isinstance(item, TradeGroup):
             frames.append(self._fold(item))
         elif isinstance(item, OutFrame):
             frames.append(item)
@@ -229,16 +236,16 @@ class RecordedMarket(SimMarket):
             self._ahead.append(OutFrame(line.recv_ns, line.stream, line.payload))
         data = json.loads(line.payload)
         group = self._open_group
-        key = (data["T"], data["p"], data["m"])
+        key = (data["T"], parse_e8(data["p"]), data["m"])
         if group is not None and group.key == key:
             group.trades.append((data, line))
             self._ahead.remove(group)  # it is given out at its last trade's time
         else:
-            group = _Group(key, [(data, line)])
+            group = TradeGroup(key, [(data, line)])
             self._open_group = group
         self._ahead.append(group)
 
-    def _fold(self, group: _Group) -> OutFrame:
+    def _fold(self, group: TradeGroup) -> OutFrame:
         first = group.trades[0][0]
         last, recv_ns = group.trades[-1][0], group.time_ns
         price_e8 = parse_e8(first["p"])
@@ -262,26 +269,35 @@ class RecordedMarket(SimMarket):
         kind = stream_kind(line.stream)
         stream = line.stream
         if kind == "depth":
-            data = json.loads(line.payload)
             stream = f"{self.symbol.lower()}@depth@100ms"
-            self._apply_depth(line.recv_ns, data)
-        elif kind == "quote":
-            data = json.loads(line.payload)
-            numbers = [parse_e8(data[key]) for key in ("b", "B", "a", "A")]
-            self._quotes.extend((line.recv_ns, int(data["u"]), *numbers))
-            if len(self._quotes) > (_QUOTES_MAX + _QUOTES_MAX // 4) * _QUOTE:
-                del self._quotes[: len(self._quotes) - _QUOTES_MAX * _QUOTE]
+        if kind in {"depth", "quote"}:
+            # A recorded frame that is no good goes out as it came in, and teaches the histories nothing.
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                self._keep(line.recv_ns, kind, json.loads(line.payload))
         return OutFrame(line.recv_ns, stream, line.payload)
+
+    def _keep(self, time_ns: int, kind: str, data: dict[str, Any]) -> None:
+        """Into the histories. Raises KeyError, TypeError or ValueError, before anything is changed."""
+        if kind == "depth":
+            self._apply_depth(time_ns, data)
+            return
+        numbers = [parse_e8(data[key]) for key in ("b", "B", "a", "A")]
+        self._quotes.extend((time_ns, int(data["u"]), *numbers))
+        if len(self._quotes) > (_QUOTES_MAX + _QUOTES_MAX // 4) * _QUOTE:
+            del self._quotes[: len(self._quotes) - _QUOTES_MAX * _QUOTE]
 
     def _apply_depth(self, time_ns: int, data: dict[str, Any]) -> None:
         """A diff, unless it is older than the snapshot (or there is no book to apply it to yet)."""
-        if not self._has_book or int(data["u"]) <= self.book.last_update_id:
+        final_id = int(data["u"])
+        if not self._has_book or final_id <= self.book.last_update_id:
             return
-        for price, quantity in data["b"]:
-            self.book.set_bid(parse_e8(price), parse_e8(quantity))
-        for price, quantity in data["a"]:
-            self.book.set_ask(parse_e8(price), parse_e8(quantity))
-        self.book.close_batch(time_ns, int(data["u"]))
+        bids = [(parse_e8(price), parse_e8(quantity)) for price, quantity in data["b"]]
+        asks = [(parse_e8(price), parse_e8(quantity)) for price, quantity in data["a"]]
+        for price_e8, quantity_e8 in bids:
+            self.book.set_bid(price_e8, quantity_e8)
+        for price_e8, quantity_e8 in asks:
+            self.book.set_ask(price_e8, quantity_e8)
+        self.book.close_batch(time_ns, final_id)
 
     def _apply_snapshot(self, line: Line) -> None:
         bids, asks, update_id = _snapshot_levels(line)
@@ -313,7 +329,7 @@ class RecordedMarket(SimMarket):
         return [self._file_rows.get(row[0], row) if row[0] + MINUTE_MS <= now_ms else row for row in rows]
 
 
-class _Group:
+class TradeGroup:
     """Trades that fold into one aggTrade: their data and their lines."""
 
     def __init__(self, key: tuple[Any, ...], trades: list[tuple[dict[str, Any], Line]]) -> None:
@@ -325,8 +341,8 @@ class _Group:
         return self.trades[-1][1].recv_ns
 
 
-def _time_of(item: OutFrame | Line | _Group) -> int:
-    if isinstance(item, _Group):
+def _time_of(item: OutFrame | Line | TradeGroup) -> int:
+    if isinstance(item, TradeGroup):
         return item.time_ns
     return item[0]
 

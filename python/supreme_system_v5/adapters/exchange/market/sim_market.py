@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from supreme_system_v5.adapters.exchange.market.history import BarHistory, BookHistory, TradeHistory
 from supreme_system_v5.adapters.exchange.market.raw_trades import AggRow, deal_out, trade_payload
 from supreme_system_v5.core.domain.ports import NEVER_NS
 from supreme_system_v5.core.wire.binance_encode import BinanceEncoder
+
+if TYPE_CHECKING:
+    from supreme_system_v5.adapters.exchange.archives.deep_past import DeepPast
 
 NEVER: Final = NEVER_NS
 NS_PER_MS: Final = 1_000_000
@@ -74,6 +77,7 @@ class SimMarket:
         self.minutes = BarHistory(MINUTE_MS)
         self.seconds = BarHistory(1_000, 4_000)
         self.marks: list[tuple[int, int, int, int, int]] = []  # time_ns, mark, index, rate, next funding ms
+        self.deep_past: DeepPast | None = None  # the days before what is kept, where archives are served
         self.last_ns = start_ns  # time of the last frame given out
         self.is_raw_wanted = False  # give out the raw trade stream too: somebody listens to it
         self.trade_parts: dict[int, list[tuple[int, int]]] = {}  # first id of an aggTrade -> its trades, where known

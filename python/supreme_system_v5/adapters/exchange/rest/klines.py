@@ -155,7 +155,16 @@ def _answer(
     limit = limit_of(params, 500, 1_000 if market.market == SPOT else 1_500)
     start_ms, end_ms = time_ms_of(params, "startTime"), time_ms_of(params, "endTime")
     params.done()
-    rows = interval.fold(source(market, interval.base_ms, as_of_ns))
+    base = source(market, interval.base_ms, as_of_ns)
+    if (
+        market.deep_past is not None
+        and start_ms is not None
+        and source is _trade_rows
+        and interval.base_ms == MINUTE_MS
+    ):
+        before = market.deep_past.before(base, interval.open_of(start_ms))
+        base = before[: limit * max(1, interval.period_ms // MINUTE_MS) + 1] + base if before else base
+    rows = interval.fold(base)
     if start_ms is not None:
         rows = [row for row in rows if row[0] >= start_ms]
     if end_ms is not None:

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from typing import Final, NamedTuple
 
 from supreme_system_v5.adapters.exchange.api.params import Params, bad_combination
+from supreme_system_v5.adapters.exchange.market.raw_trades import AggRow
 from supreme_system_v5.adapters.exchange.market.sim_market import SimMarket
 from supreme_system_v5.adapters.exchange.rest.request import dump, limit_of, stamp_ms, time_ms_of
 from supreme_system_v5.core.domain.instrument import SPOT
@@ -100,11 +101,27 @@ def agg_trades(market: SimMarket, params: Params, as_of_ns: int) -> bytes:
     if market.market == SPOT and from_id is not None and (start_ms is not None or end_ms is not None):
         raise bad_combination()
     trades = market.trades
-    rows = trades.select(as_of_ns, limit, from_id, start_ms, end_ms)
+    rows = _deep_rows(market, limit, from_id, start_ms, end_ms)
+    if len(rows) < limit:
+        rows += trades.select(as_of_ns, limit - len(rows), from_id, start_ms, end_ms)
     if params.is_micro and rows:
         first_id = trades.row(0)[0]
         rows = [(*row[:5], stamp_ms(params, row[5], trades.times[row[0] - first_id]), row[6]) for row in rows]
     return market.encoder.agg_trades_body(rows)
+
+
+def _deep_rows(
+    market: SimMarket, limit: int, from_id: int | None, start_ms: int | None, end_ms: int | None
+) -> list[AggRow]:
+    """What a request wants of the days before the trades that are kept."""
+    deep = market.deep_past
+    if deep is None:
+        return []
+    if from_id is not None:
+        return deep.trades_from_id(from_id, limit)
+    if start_ms is None or start_ms >= deep.end_ms:
+        return []
+    return deep.trades_in_time(start_ms, deep.end_ms if end_ms is None else end_ms, limit)
 
 
 def average_price(market: SimMarket, as_of_ns: int, minutes: int = AVERAGE_MINUTES) -> tuple[int, int, int]:

@@ -16,8 +16,8 @@ from supreme_system_v5.core.matching.exchange.refusal import Refusal
 from supreme_system_v5.core.matching.exchange.usdm import UsdmVenue
 from supreme_system_v5.core.matching.exchange.usdm_account import Amendment, UsdmAccount
 from supreme_system_v5.core.matching.exchange.usdm_booking import ER_NONE
-from supreme_system_v5.core.matching.exchange.usdm_rules import GTX, LIMIT, margin_insufficient
-from supreme_system_v5.core.matching.exchange.words import CANCELED, X_CANCELED, ExchangeOrder
+from supreme_system_v5.core.matching.exchange.usdm_rules import GTX, LIMIT
+from supreme_system_v5.core.matching.exchange.words import CANCELED, X_CANCELED, ExchangeOrder, NewOrder
 
 X_AMENDMENT: Final = "AMENDMENT"
 AMENDMENTS_MAX: Final = 10_000
@@ -47,12 +47,12 @@ def amend(
     if wish.quantity_e8 <= order.filled_e8 or (order.time_in_force == GTX and takes):
         venue.end_order(order, CANCELED, X_CANCELED, ER_NONE, time_ns)
         return order
-    _check_margin(account, order, wish)
+    asked = copy.copy(order.asked)
+    asked.price_e8, asked.quantity_e8 = wish.price_e8, wish.quantity_e8
+    _check_margin(venue, account, order, asked)
     _remember(venue, account, order, wish, count, time_ns)
     venue.take_out(account, order)
-    order.asked = copy.copy(order.asked)
-    order.asked.price_e8 = order.price_e8 = wish.price_e8
-    order.asked.quantity_e8 = order.quantity_e8 = wish.quantity_e8
+    order.asked, order.price_e8, order.quantity_e8 = asked, wish.price_e8, wish.quantity_e8
     order.updated_ns = time_ns
     venue.happenings.append(OrderUpdate(order, X_AMENDMENT, time_ns, reason=wish.modify_id))
     venue.go_on(account, order, time_ns)
@@ -86,15 +86,13 @@ def _would_take(venue: UsdmVenue, wish: Wish) -> bool:
     return best_e8 > 0 and (wish.price_e8 - best_e8) * wish.side >= 0
 
 
-def _check_margin(account: UsdmAccount, order: ExchangeOrder, wish: Wish) -> None:
-    if order.asked.is_reduce_only:
+def _check_margin(venue: UsdmVenue, account: UsdmAccount, order: ExchangeOrder, asked: NewOrder) -> None:
+    """As for a new order of what is left, in the place of this one. Raises Refusal -2027, -2019."""
+    if asked.is_reduce_only:
         return
-    left_e8 = wish.quantity_e8 - int(order.filled_e8)
-    more_e8 = notional_e8(left_e8, wish.price_e8) - order.locked_e8
-    bids_e8, asks_e8 = (more_e8, 0) if wish.side > 0 else (0, more_e8)
-    needed_e8 = account.needed_e8(bids_e8, asks_e8)
-    if needed_e8 > account.needed_e8() and needed_e8 > account.budget_e8:
-        raise margin_insufficient()
+    left = copy.copy(asked)
+    left.quantity_e8 -= int(order.filled_e8)
+    venue.entry.check_margin(account, left, venue.mark_e8, order.locked_e8)
 
 
 def _remember(

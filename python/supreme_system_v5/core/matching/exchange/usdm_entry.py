@@ -17,7 +17,6 @@ from supreme_system_v5.core.matching.exchange.usdm_rules import (
     GTC,
     GTD,
     GTX,
-    LIMIT,
     MARKET,
     UsdmRules,
     margin_insufficient,
@@ -74,7 +73,9 @@ class EntryDesk:
         if not is_market:
             self._check_time_in_force(account, asked)
         if not asked.is_reduce_only:
-            self._check_margin(account, asked, mark_e8, is_market)
+            self.check_margin(account, asked, mark_e8)
+            if asked.time_in_force == FOK and not is_market:
+                self._check_walk(account, asked)
 
     def _check_market(self, asked: NewOrder, mark_e8: int) -> None:
         best_e8 = int(self.matcher.best_e8(-asked.side))
@@ -87,7 +88,7 @@ class EntryDesk:
     def _check_reduce_only(self, account: UsdmAccount, asked: NewOrder) -> None:
         """There must be something to reduce that better placed reduce-only orders do not reduce already."""
         closable_e8 = account.position.closable_e8(asked.side)
-        if asked.order_type == LIMIT:
+        if not asked.order_type.endswith(MARKET):
             for order in self._reducing(account, asked.side):
                 if (order.price_e8 - asked.price_e8) * asked.side >= 0:
                     closable_e8 -= int(order.remaining_e8)
@@ -138,21 +139,31 @@ class EntryDesk:
                     -5021, "Due to the order could not be filled immediately, the FOK order has been rejected."
                 )
 
-    def _check_margin(self, account: UsdmAccount, asked: NewOrder, mark_e8: int, is_market: bool) -> None:
-        """Initial margin at the order's price, and the loss it would open with. Raises Refusal -2027, -2019."""
+    def _check_walk(self, account: UsdmAccount, asked: NewOrder) -> None:
+        """A sell may fill at better prices than its own, and those need more margin: a fill-or-kill order would end
+        half-way. Reckoned at the best price. Raises Refusal -2019.
+        """
+        probe = ExchangeOrder(account.name, 0, asked, 0)
+        if self.matcher.party.allowed_e8(probe, self.matcher.best_e8(-asked.side)) < asked.quantity_e8:
+            raise margin_insufficient()
+
+    def check_margin(self, account: UsdmAccount, asked: NewOrder, mark_e8: int, replaced_e8: int = 0) -> None:
+        """Initial margin at the order's price, and the loss it would open with. ``replaced_e8``: the notional of a
+        resting order that makes way for it. Raises Refusal -2027, -2019.
+        """
         side, price_e8 = asked.side, asked.price_e8
-        if is_market:
+        if asked.order_type.endswith(MARKET):
             price_e8 = int(self.matcher.best_e8(-side))
             if side > 0:
                 price_e8 += price_e8 * MARKET_BUY_MARGIN_E8 // E8
-        worth_e8 = notional_e8(asked.quantity_e8, price_e8)
-        more_bids_e8, more_asks_e8 = (worth_e8, 0) if side > 0 else (0, worth_e8)
+        more_e8 = notional_e8(asked.quantity_e8, price_e8) - replaced_e8
+        more_bids_e8, more_asks_e8 = (more_e8, 0) if side > 0 else (0, more_e8)
         needed_e8 = account.needed_e8(more_bids_e8, more_asks_e8)
         if needed_e8 <= account.needed_e8():
             return  # it closes, or the other side of the book needs more anyway
         standing_e8 = account.bids_e8 if side > 0 else account.asks_e8
         most_e8 = max_notional_e8(self.rules.brackets, account.leverage)
-        if side * account.position.cost_e8 + standing_e8 + worth_e8 > most_e8:
+        if side * account.position.cost_e8 + standing_e8 + more_e8 > most_e8:
             raise Refusal(-2027, "Exceeded the maximum allowable position at current leverage.")
         loss_e8 = 0
         if mark_e8 > 0:
