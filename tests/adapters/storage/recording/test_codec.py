@@ -43,6 +43,7 @@ EVENTS: list[e.Event] = [
     e.Command(5, e.COMMAND_STOP, 'keep "it" \u00e4'),
     report(),
     e.FundingPayment(5, 1, -2, 3, 4),
+    e.ClosedBar(5, 0, 1, 2, 3, 4, 5),
 ]
 
 

@@ -53,6 +53,7 @@ _BUILT_FROM: Final[dict[type, tuple[str, ...]]] = {
         "execution_id",
         "reason",
     ),
+    e.ClosedBar: ("time_ns", "open_ms", "open_e8", "high_e8", "low_e8", "close_e8", "volume_e8"),
     e.FundingPayment: ("time_ns", "funding_time_ms", "amount_e8", "rate_e8", "mark_e8"),
     Bar: ("open_ms", "open_e8", "high_e8", "low_e8", "close_e8", "volume_e8", "trades"),
     Ledger: (
