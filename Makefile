@@ -102,7 +102,7 @@ test-parity: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 
 # What takes too long for every run: recordings at 1x over sockets, every stop and fault, 50 kills (KILLS=n KILL_SEED=n).
 test-long: $(VENV)/.stamp-package $(VENV)/.stamp-dev
-	@SUPREME_LONG=1 $(PYTEST) -s tests/determinism tests/system
+	@SUPREME_LONG=1 $(PYTEST) -s tests/determinism tests/system tests/backtesting
 	@$(PY) -m tests.system.kill_suite --kills $(or $(KILLS),50) --seed $(or $(KILL_SEED),2026)
 
 # Every figure of the README, one after the other; some need SUPREME_DATA_DIR. On a quiet machine: about half an hour.
