@@ -20,11 +20,11 @@ endif
 SOURCES := setup.py pyproject.toml $(shell find python build_support -type f ! -name '*.pyc' ! -path '*.egg-info/*' 2>/dev/null)
 
 # Verbs that use the newest sources, and verbs that must not wait for a build when something is already installed.
-FRESH_VERBS := demo exchange bench-light check-config validate profile-cpu profile-memory optimize-ultra
+FRESH_VERBS := demo exchange bench-light check-config validate replay profile-cpu profile-memory optimize-ultra
 CALM_VERBS := stop emergency-stop clear-halt close-breaker monitor status usage logs results info troubleshoot trades reset
 RESEARCH_VERBS := download import-data check-data backtest lookahead-check
-LATER_VERBS := run-ultra-live replay record
-MAKE_VERBS := run-ultra-local quick-start setup-ultra install-deps test test-quick test-parity test-long bench-all bench-backtest lint format clean help
+LATER_VERBS := run-ultra-live
+MAKE_VERBS := run-ultra-local record quick-start setup-ultra install-deps test test-quick test-parity test-long bench-all bench-backtest lint format clean help
 
 .PHONY: $(FRESH_VERBS) $(CALM_VERBS) $(RESEARCH_VERBS) $(LATER_VERBS) $(MAKE_VERBS)
 
@@ -47,7 +47,7 @@ help:
 
 # --- setting up
 
-run-ultra-local: $(VENV)/.stamp-package
+run-ultra-local record: $(VENV)/.stamp-package
 	@$(PY) main.py validate --brief
 	@$(PY) main.py $@
 
@@ -102,13 +102,13 @@ test-parity: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 
 # What takes too long for every run: recordings at 1x over sockets, every stop and fault, 50 kills (KILLS=n KILL_SEED=n).
 test-long: $(VENV)/.stamp-package $(VENV)/.stamp-dev
-	@SUPREME_LONG=1 $(PYTEST) -s tests/determinism tests/system
+	@SUPREME_LONG=1 $(PYTEST) -s tests/determinism tests/system tests/backtesting
 	@$(PY) -m tests.system.kill_suite --kills $(or $(KILLS),50) --seed $(or $(KILL_SEED),2026)
 
 # Every figure of the README, one after the other; some need SUPREME_DATA_DIR. On a quiet machine: about half an hour.
 BENCHES := scripts/bench_optimized.py benchmarks/bench_kernel.py benchmarks/bench_hot_path.py \
 	benchmarks/bench_start.py benchmarks/bench_memory.py benchmarks/bench_live.py benchmarks/bench_throttle.py \
-	benchmarks/bench_soak.py benchmarks/bench_exchange.py benchmarks/bench_history.py benchmarks/bench_backtest.py
+	benchmarks/bench_soak.py benchmarks/bench_record.py benchmarks/bench_exchange.py benchmarks/bench_history.py benchmarks/bench_backtest.py
 bench-all: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 	@failed=""; for bench in $(BENCHES); do echo "== $$bench"; $(PY) $$bench || failed="$$failed $$bench"; done; \
 	$(PY) scripts/load_single_symbol.py --speed 60 || failed="$$failed load_single_symbol"; \

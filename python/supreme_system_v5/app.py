@@ -31,6 +31,7 @@ from supreme_system_v5.orchestrator.clock import EngineClock
 from supreme_system_v5.orchestrator.console import Console
 from supreme_system_v5.orchestrator.dispatch import Dispatcher
 from supreme_system_v5.orchestrator.master import MasterOrchestrator
+from supreme_system_v5.recording import Recording
 from supreme_system_v5.reporting import Reporter
 from supreme_system_v5.startup import UNWATCHED_SINCE, Market, saved_state, unwatched_since
 from supreme_system_v5.trading import Trading, account_key, make_parameters, restore_trading
@@ -62,6 +63,7 @@ class Application:
         self.clock = EngineClock(settings.stale_after_seconds)
         self.market = Market(settings, self.clock, "demo" if is_demo else "normal", home.journal_path)
         self.controls = Controls(self)
+        self.recording = Recording(self._announce_warning)
         self.indicator_latency = LatencyHistogram()
         self._gauge = OptimizedTechnicalAnalyzer()
         for _ in range(GAUGE_BARS):
@@ -132,25 +134,33 @@ class Application:
         self.journal = Journal.open(self.home.journal_path, key, journal_days=settings.journal_days)
         saved, notes = saved_state(self.journal, settings, self.clock.now_ns())
         self.trading = Trading(make_parameters(settings, key), instrument)
-        unanswered = restore_trading(self.trading, saved)
+        if settings.record:
+            notes.append(self.recording.begin(settings, self.home, self.session, self.trading, key, saved))
+            feeds.binance.tape = self.recording.tape
+            self.journal.set_before_write(self.recording.flush)
+        unanswered = self.recording.out(restore_trading(self.trading, saved))
         self.report = Reporter(self)
         self.report.notes = self.journal.notices + notes
         self.report.left_open_elsewhere = self.journal.other_open_positions()
         self.dispatcher = Dispatcher(
             self.journal, self.trading.gateway, feeds.perform, self._announce, self._on_shutdown
         )
-        self.master = MasterOrchestrator(self.trading.pump, self.dispatcher, feeds.hold, feeds.release)
+        self.dispatcher.on_unsent = self.recording.unsent
+        pump = self.recording.pump(self.trading)
+        self.master = MasterOrchestrator(pump, self.dispatcher, feeds.hold, feeds.release)
         self.journal.on_fault = self.dispatcher.report_fault
         since_ns = unwatched_since(saved)
         if since_ns > 0:
-            unanswered.append(StateRecord(int(saved.last_time_ns), UNWATCHED_SINCE, str(since_ns)))
+            since = StateRecord(int(saved.last_time_ns), UNWATCHED_SINCE, str(since_ns))
+            unanswered += self.recording.wrote([since])
         await self._perform(unanswered)
         # Before anything that bears a later time: what happened meanwhile belongs to its own time and day.
         await self._settle_downtime(since_ns)
         if market.exchange is not None:
             # Where an emergency stop finds this simulated market's book while it lives.
             rest_url = market.exchange.urls(settings.market)[0]
-            await self._perform([StateRecord(self.clock.now_ns(), "exchange_url", json.dumps(rest_url))])
+            url = StateRecord(self.clock.now_ns(), "exchange_url", json.dumps(rest_url))
+            await self._perform(self.recording.wrote([url]))
         if first is not None:
             await self._take(first)
         await self._take(await feeds.warm_bars(WARM_BARS))
@@ -163,7 +173,7 @@ class Application:
             return
         feeds = self.market.feeds
         assert feeds is not None
-        downtime = Downtime(self.trading.engine, feeds.binance.api, since_ns, self.settings.entry_slippage_bps)
+        downtime = Downtime(self.trading, feeds.binance.api, since_ns, self.settings.entry_slippage_bps)
         settlement = await downtime.settle(self.clock.now_ns())
         await self._book(settlement)
         self.report.notes.append(settlement.note)
@@ -178,7 +188,7 @@ class Application:
         now_ns = self.clock.now_ns()
         self.trading.set_position()
         self.trading.protect(now_ns)
-        await self._perform([StateRecord(now_ns, UNWATCHED_SINCE, "0")])
+        await self._perform(self.recording.wrote([StateRecord(now_ns, UNWATCHED_SINCE, "0")]))
 
     def _on_first_events(self, event: Event) -> None:
         """The feeds' sink until the first trade, which shows what was missed while the streams were being opened."""
@@ -208,13 +218,13 @@ class Application:
             feeds.release()
 
     async def _book(self, settlement: Settlement) -> None:
-        await self._perform(settlement.records)
+        await self._perform(self.recording.wrote(settlement.records))
         for event in settlement.events:
             await self._take(event)
 
     async def _take(self, event: Event) -> None:
         """One event while the feeds do not flow."""
-        pump = self.trading.pump
+        pump = self.master.pump
         effects: list[Effect] = pump.process(event)
         while effects or pump.is_busy:
             await self._perform(effects)
@@ -236,7 +246,7 @@ class Application:
             settings.max_cpu_percent,
             settings.loop_lag_ms_max,
             self._on_pressure,
-            self._announce_throttle,
+            self._announce_warning,
         )
         histograms = {
             STRATEGY_LATENCY: self.master.latency,
@@ -300,6 +310,8 @@ class Application:
             [asyncio.ensure_future(one) for one in (*work, self.market.close())], timeout=CLOSE_SECONDS_MAX
         )
         faults = [task.exception() for task in done if not task.cancelled()]
+        failure = self.master.failure if hasattr(self, "master") else None
+        self.recording.close(self.controls.reason if failure is None else f"failed: {failure}")
         if hasattr(self, "journal") and not self.journal.close(JOURNAL_CLOSE_SECONDS_MAX):
             faults.append(self.journal.fault or TimeoutError("the journal's thread hangs in the disk"))
         for fault in faults:
@@ -322,6 +334,7 @@ class Application:
         period_s = STATUS_LIVE_SECONDS if self.console.is_live else STATUS_PLAIN_SECONDS
         self._repeat(period_s, self.report.print_status)
         self._repeat(1.0, self._sample_indicators)
+        self._repeat(1.0, self.recording.look)
         if not self.market.is_simulated:
             self._repeat(TICK_SECONDS, self._tick)
 
@@ -339,8 +352,7 @@ class Application:
     def _tick(self) -> None:
         """On a real venue time passes without events: timers and paper orders must not wait for the next frame."""
         now_ns = self.clock.now_ns()
-        pump = self.trading.pump
-        if pump.engine.next_timer_ns <= now_ns or self.trading.venue.next_ns() <= now_ns:
+        if self.trading.engine.next_timer_ns <= now_ns or self.trading.venue.next_ns() <= now_ns:
             self.inject(Tick(now_ns))
 
     def _sample_indicators(self) -> None:
@@ -353,6 +365,7 @@ class Application:
         self.master.fail(error)
 
     def _on_pressure(self, cpu_level: int, memory_level: int) -> None:
+        self.recording.on_memory(memory_level)
         self.inject(Pressure(self.clock.now_ns(), cpu_level, memory_level))
 
     def _announce(self, effect: Announce) -> None:
@@ -363,7 +376,7 @@ class Application:
         # The console has it already; the log file keeps it (stderr shows warnings only).
         logger.info("{} {}", mark, effect.text)
 
-    def _announce_throttle(self, text: str) -> None:
+    def _announce_warning(self, text: str) -> None:
         self._announce(Announce(self.clock.now_ns(), "warning", text))
 
     def _on_shutdown(self, effect: Shutdown) -> None:

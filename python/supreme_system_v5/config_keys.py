@@ -98,6 +98,10 @@ class Settings:
     )
     log_to_file: bool = _key("true", k.boolean(), "log into the session's folder", True)
     metrics_port: int = _key("9108", k.integer(0, 65_535), "Prometheus on 127.0.0.1; 0 = any free port", True)
+    record: bool = _key("false", k.boolean(), "record every input of the engine, for `make replay`")
+    record_max_mb: int = _key(
+        "2000", k.integer(16, 1_000_000), "all recordings of this home together, MB; the oldest are dropped first"
+    )
     # --- simulation
     seed: int = _key("42", k.integer(0, I64_MAX), "seed of the gate's intervals")
     sim_seed: int = _key("", k.optional(k.integer(0, I64_MAX)), "seed of the simulated market; empty = SEED")

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from supreme_system_v5.adapters.feeds.binance_api import BinanceApi
+from supreme_system_v5.adapters.storage.recording.layout import ACT_EXIT_ORDER, ACT_FORGET
 from supreme_system_v5.core.domain.effects import Effect, OrderRecord
 from supreme_system_v5.core.domain.errors import FrameError, VenueError
 from supreme_system_v5.core.domain.events import Event, ExecutionReport, Trade
 from supreme_system_v5.core.domain.market import NS_PER_MS, NS_PER_SECOND
 from supreme_system_v5.core.domain.order import ROLE_EXIT
-from supreme_system_v5.core.engine.engine import Engine
 from supreme_system_v5.core.engine.recovery import exit_order
 from supreme_system_v5.core.matching.downtime import (
     DownPosition,
@@ -23,6 +23,7 @@ from supreme_system_v5.core.matching.downtime import (
     settle_from_bars,
     settle_from_trades,
 )
+from supreme_system_v5.trading import Trading
 
 TRADES_SPAN_MS: Final = 10 * 60_000  # a shorter downtime is settled trade by trade
 TRADES_MAX: Final = 50_000
@@ -41,8 +42,9 @@ class Settlement:
 class Downtime:
     """Settles the engine's open position from ``last_ns`` (the last journalled engine time) on."""
 
-    def __init__(self, engine: Engine, api: BinanceApi, last_ns: int, slippage_bps: float) -> None:
-        self.engine = engine
+    def __init__(self, trading: Trading, api: BinanceApi, last_ns: int, slippage_bps: float) -> None:
+        self.engine = trading.engine
+        self._on_act = trading.on_act
         self._api = api
         self._from_ns = last_ns  # looked at up to here
         self._last_id = 0  # the last trade looked at; 0 = not known
@@ -119,6 +121,7 @@ class Downtime:
         state = self.engine.state
         position = state.position
         assert position is not None
+        self._on_act(ACT_EXIT_ORDER)
         order = exit_order(self.engine, "timeout")
         return DownPosition(
             position.side,
@@ -179,6 +182,7 @@ class Downtime:
         return _is_closing(settlement.events)
 
     def _forget(self, down: DownPosition) -> None:
+        self._on_act(ACT_FORGET, down.exit_order_id)
         self.engine.state.orders.pop(down.exit_order_id, None)
 
 

@@ -49,6 +49,7 @@ class Reporter:
             latency_ms=_milliseconds(latency),
             frame_latency_ms=_milliseconds(self.app.master.decision_latency),
             resources=self.app.monitor.resources(),
+            recording=self.app.recording.status(),
             journal={"commits": self.app.journal.commits, "records": self.app.journal.records},
             left_open_elsewhere=self._elsewhere(),
             urls=self.urls,

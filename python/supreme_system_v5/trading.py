@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from supreme_system_v5.adapters.execution.paper import PaperGateway
 from supreme_system_v5.adapters.journal.words import AccountKey
+from supreme_system_v5.adapters.storage.recording.layout import ACT_POSITION, ACT_PROTECT, ACT_RESTORE
 from supreme_system_v5.core.domain.effects import Effect
 from supreme_system_v5.core.domain.instrument import SPOT, Instrument
 from supreme_system_v5.core.domain.money import E8
@@ -25,7 +27,7 @@ USDM_FEES_E8 = (50_000, 20_000)  # 0.05 %, 0.02 %
 
 
 class Trading:
-    """Engine, venue and pump, with what the journal gave back."""
+    """Engine, venue and pump, with what the journal gave back. ``on_act`` hears of each ACT_ before it is done."""
 
     def __init__(self, parameters: Parameters, instrument: Instrument) -> None:
         self.parameters = parameters
@@ -41,13 +43,20 @@ class Trading:
         )
         self.pump = EventPump(self.engine, self.venue)
         self.gateway = PaperGateway(self.venue)
+        self.on_act: Callable[..., None] = _unheard
+
+    def roots(self) -> dict[str, object]:
+        """The objects that all the others of this side hang on."""
+        return {"engine": self.engine, "venue": self.venue, "pump": self.pump}
 
     def set_position(self) -> None:
         """Tell the venue what is held, so that reduce-only orders know."""
+        self.on_act(ACT_POSITION)
         self.venue.set_position(self.engine.state.ledger.position_e8)
 
     def protect(self, time_ns: int) -> None:
         """Rest the restored position's stop and target at the venue again."""
+        self.on_act(ACT_PROTECT, time_ns)
         state = self.engine.state
         position = state.position
         if position is None:
@@ -107,6 +116,11 @@ def account_key(settings: Settings, is_simulated: bool, is_demo: bool) -> Accoun
     return AccountKey(mode, "simulated" if is_simulated else "real", settings.market, settings.symbols[0])
 
 
+def _unheard(*_words: object) -> None:
+    return None
+
+
 def restore_trading(trading: Trading, saved: SavedState) -> list[Effect]:
     """Give the engine its past; the records that settle orders left unanswered."""
+    trading.on_act(ACT_RESTORE)
     return restore(trading.engine, saved)

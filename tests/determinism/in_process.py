@@ -15,6 +15,7 @@ from supreme_system_v5.adapters.exchange.market.sim_market import SimMarket
 from supreme_system_v5.adapters.exchange.server import ExchangeServer
 from supreme_system_v5.adapters.feeds.failover import SourceChoice
 from supreme_system_v5.adapters.feeds.feed_set import FeedSet
+from supreme_system_v5.adapters.storage.home import Home
 from supreme_system_v5.core.domain.account import new_ledger
 from supreme_system_v5.core.domain.effects import Announce, Effect
 from supreme_system_v5.core.domain.events import Event
@@ -22,6 +23,7 @@ from supreme_system_v5.core.engine.recovery import SavedState
 from supreme_system_v5.orchestrator.clock import EngineClock
 from supreme_system_v5.orchestrator.dispatch import Dispatcher
 from supreme_system_v5.orchestrator.master import MasterOrchestrator
+from supreme_system_v5.recording import Recording
 from supreme_system_v5.trading import Trading, account_key, make_parameters, restore_trading
 from tests.determinism.daemon import settings_of
 
@@ -57,7 +59,7 @@ class Memory:
 
 
 class InProcess:
-    """One run over sockets. ``on_event(run, event)`` is called after each event."""
+    """One run over sockets. ``on_event(run, event)`` is called after each event; ``record`` records it in the home."""
 
     def __init__(
         self,
@@ -67,11 +69,17 @@ class InProcess:
         speed: float,
         plan: list[dict[str, Any]],
         on_event: Callable[[InProcess, Event], None] = lambda _run, _event: None,
+        record: bool = False,
         **keys: str,
     ) -> None:
+        self.announced: list[str] = []
+        self.home = Home(folder)
+        self.recording = Recording(self.announced.append)
+        self._is_recorded = record
+        self.journal = Memory()
+        self.frames_waiting = 0  # at the end, for the recording
         self.settings = settings_of(market.market, folder, **keys)
         self.server = OpenExchange(market, speed=speed, end_ns=end_ns, faults=FaultBox(market.start_ns, plan, seed=5))
-        self.announced: list[str] = []
         self._on_event = on_event
         self.trading: Trading
         self.feeds: FeedSet
@@ -96,9 +104,12 @@ class InProcess:
             instrument = await feeds.fetch_instrument()
             trading = Trading(make_parameters(self.settings, account_key(self.settings, True, False)), instrument)
             self.trading = trading
-            restore_trading(trading, SavedState(new_ledger(trading.parameters.initial_balance_e8), 1))
-            dispatcher = Dispatcher(Memory(), trading.gateway, feeds.perform, self._announce, lambda _effect: None)
-            self.master = MasterOrchestrator(trading.pump, dispatcher, feeds.hold, feeds.release)
+            saved = SavedState(new_ledger(trading.parameters.initial_balance_e8), 1)
+            self._begin_recording(saved)
+            restore_trading(trading, saved)
+            dispatcher = Dispatcher(self.journal, trading.gateway, feeds.perform, self._announce, lambda _effect: None)
+            dispatcher.on_unsent = self.recording.unsent
+            self.master = MasterOrchestrator(self.recording.pump(trading), dispatcher, feeds.hold, feeds.release)
             for event in (first, await feeds.warm_bars(WARM_BARS)):
                 assert event is not None
                 self.master.on_event(event)
@@ -112,6 +123,17 @@ class InProcess:
         finally:
             await feeds.stop()
             await self.server.stop()
+            tape = self.recording.tape
+            self.frames_waiting = 0 if tape is None else tape.waiting
+            self.recording.close("the test is over")
+
+    def _begin_recording(self, saved: SavedState) -> None:
+        if self._is_recorded:
+            session = self.home.new_session(time.time_ns())
+            key = account_key(self.settings, True, False)
+            said = self.recording.begin(self.settings, self.home, session, self.trading, key, saved)
+            assert said.startswith("recorded in"), said
+            self.feeds.binance.tape = self.recording.tape
 
     def _sink(self, event: Event) -> None:
         self.master.on_event(event)

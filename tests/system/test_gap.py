@@ -74,7 +74,7 @@ def trading(tmp_path: Path) -> Trading:
 
 
 def settle(one: Trading, api: Api, now_after_ms: int) -> tuple[Downtime, Settlement]:
-    downtime = Downtime(one.engine, api, OPENED_MS * NS, 0.0)  # type: ignore[arg-type]  # what it asks of BinanceApi
+    downtime = Downtime(one, api, OPENED_MS * NS, 0.0)  # type: ignore[arg-type]  # what it asks of BinanceApi
     return downtime, asyncio.run(downtime.settle((OPENED_MS + now_after_ms) * NS))
 
 

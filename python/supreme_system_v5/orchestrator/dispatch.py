@@ -56,6 +56,7 @@ class Dispatcher:
         self._shutdown = shutdown
         self.refused: list[ExecutionReport] = []  # entries not sent because their intent could not be stored
         self.on_fault: Callable[[JournalFault], None] = lambda _fault: None
+        self.on_unsent: Callable[[str], None] = lambda _client_order_id: None
         self.fault: JournalFault | None = None
 
     def perform_now(self, effects: list[Effect]) -> bool:
@@ -112,6 +113,7 @@ class Dispatcher:
             order = effect.order
             if self.fault is not None and order.role == ROLE_ENTRY:
                 # No intent on disk, no order: exits and cancels go out all the same.
+                self.on_unsent(order.client_order_id)
                 self.refused.append(
                     ExecutionReport(
                         effect.time_ns, order.client_order_id, REJECTED, 0, 0, 0, 0, False, "", "journal_fault"

@@ -14,9 +14,9 @@ from supreme_system_v5.core.domain.events import (
     Command,
     Event,
 )
-from supreme_system_v5.core.engine.pump import EventPump
 from supreme_system_v5.optimized.latency_histogram import LatencyHistogram
 from supreme_system_v5.orchestrator.dispatch import Dispatcher
+from supreme_system_v5.orchestrator.recorded import Pump
 
 
 class SessionError(SupremeError):
@@ -27,7 +27,7 @@ class MasterOrchestrator:
     """Owns the pump. ``hold`` and ``release`` stop and restart the flow of events while a commit is awaited."""
 
     def __init__(
-        self, pump: EventPump, dispatcher: Dispatcher, hold: Callable[[], None], release: Callable[[], None]
+        self, pump: Pump, dispatcher: Dispatcher, hold: Callable[[], None], release: Callable[[], None]
     ) -> None:
         self.pump = pump
         self.dispatcher = dispatcher

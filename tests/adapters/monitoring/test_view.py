@@ -242,3 +242,30 @@ def test_views_are_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+RECORDING = {
+    "state": "on",
+    "reason": "",
+    "bytes": 3_300_000,
+    "segments": 1,
+    "dropped_recordings": 0,
+    "dropped_segments": 0,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "3.1 MB, 1 segment"),
+        ({"segments": 4, "dropped_recordings": 2}, "3.1 MB, 4 segments; dropped: 2 older recordings, 0 segments"),
+        ({"state": "ended", "reason": "memory pressure"}, "ended: memory pressure; 3.1 MB"),
+        ({"state": "failed", "reason": "No space left"}, "NOT RECORDED: No space left"),
+    ],
+)
+def test_a_recording_is_told_on_the_page_and_in_the_summary(changes: dict[str, Any], words: str) -> None:
+    status = {**sample_status(), "recording": {**RECORDING, **changes}}
+    for shown in (status_page(status, 200), summary(status)):
+        assert words in " ".join(shown.split())
+    without = {**sample_status(), "recording": {"state": "off", "reason": ""}}
+    assert "recording" not in status_page(without, 200) + summary(without)

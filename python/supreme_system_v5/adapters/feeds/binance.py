@@ -67,6 +67,14 @@ class FeedSettings(Protocol):
     def seed(self) -> int: ...
 
 
+class FrameTape(Protocol):
+    """Where frames are recorded as they came; ``is_dated``: the engine time of its event stands in the frame."""
+
+    def frame(self, socket: int, raw: bytes, event: e.Event, is_dated: bool) -> None: ...
+
+    def reject(self, socket: int, raw: bytes, reason: str) -> None: ...
+
+
 def urls(settings: FeedSettings, market: str) -> tuple[str, str]:
     """REST and stream base URL of a market."""
     if market == SPOT:
@@ -101,6 +109,7 @@ class BinanceFeed:
         self.frames = 0
         self.rejected: dict[str, int] = {}
         self.seen_ns = [0] * e.KIND_COUNT  # monotonic, by event kind
+        self.tape: FrameTape | None = None
         self._bar_seconds = settings.bar_seconds
         self._clock = clock
         self._decoder = FrameDecoder(market, self.api.venue_symbol)
@@ -241,6 +250,8 @@ class BinanceFeed:
         try:
             event = decoder.decode(raw, self._clock.at(received_ns))
         except FrameError as error:
+            if self.tape is not None:
+                self.tape.reject(number, raw, error.reason)
             self._on_unusable(raw, error)
             return
         event.received_ns = received_ns
@@ -254,6 +265,8 @@ class BinanceFeed:
         if event.kind == e.KIND_FEED:
             self.connections[number].replace("server shutdown announced")
             return
+        if self.tape is not None and event.kind != e.KIND_TICK:  # a heartbeat is no input
+            self.tape.frame(number, raw, event, decoder.has_sim_time)
         merge.push(number, event)
 
     def on_chunk(self) -> None:

@@ -100,6 +100,10 @@ class Journal:
         """The fault that ended journalling in this process, None while all is well."""
         return self._writer.fault
 
+    def set_before_write(self, before_write: Callable[[], None]) -> None:
+        """Called on the writer's thread before each transaction; what it hands to the disk is there first."""
+        self._writer.before_write = before_write
+
     @property
     def commits(self) -> int:
         return self._writer.commits

@@ -49,6 +49,7 @@ class JournalWriter:
         self._path = path
         self._account = account
         self._keep_ns = journal_days * _NS_PER_DAY
+        self.before_write: Callable[[], None] = lambda: None  # on this thread, before each transaction
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._is_full_sync = True  # as connect() leaves it
         self._commits_since_checkpoint = 0
@@ -125,6 +126,7 @@ class JournalWriter:
 
     def _transaction(self, jobs: list[Job]) -> list[str]:
         """One transaction over all jobs, synced to disk when any of them asks for it."""
+        self.before_write()
         db = self._db
         is_full_sync = any(job.is_durable for job in jobs)
         if is_full_sync != self._is_full_sync:

@@ -70,6 +70,22 @@ def latency_text(status: Mapping[str, object]) -> str:
     return f"{'  '.join(parts)}  (n {count(data.get('count'))})"
 
 
+def recording_text(status: Mapping[str, object]) -> str:
+    """What becomes of the recording, "" where none was asked for: "12 MB, 1 segment", "ended: memory pressure"."""
+    found = table(status, "recording")
+    state = found.get("state", "off")
+    if state == "off":
+        return ""
+    if state == "failed":
+        return f"NOT RECORDED: {found.get('reason')}"
+    segments = int(number(found.get("segments")))
+    text = f"{number(found.get('bytes')) / 1048576:.1f} MB, {segments} segment{'' if segments == 1 else 's'}"
+    dropped = (int(number(found.get("dropped_recordings"))), int(number(found.get("dropped_segments"))))
+    if any(dropped):
+        text += f"; dropped: {dropped[0]} older recordings, {dropped[1]} segments"
+    return text if state == "on" else f"ended: {found.get('reason')}; {text}"
+
+
 def _line(label: str, value: str, is_color: bool) -> str:
     return f"{paint(label.ljust(_LABEL), 'dim', is_color)} {value}"
 
@@ -199,6 +215,9 @@ def _health(status: Mapping[str, object], is_color: bool) -> Section:
         if number(throttle.get(f"{key}_level")) > 0
     ]
     lines.append(_line("throttle", paint("; ".join(steps), "bold yellow", is_color) or "none", is_color))
+    recording = recording_text(status)
+    if recording:
+        lines.append(_line("recording", recording, is_color))
     return "HEALTH", lines
 
 

@@ -15,6 +15,7 @@ from supreme_system_v5.adapters.monitoring.page import (
     is_simulated,
     latency_text,
     position_words,
+    recording_text,
     status_page,
 )
 from supreme_system_v5.adapters.monitoring.text import (
@@ -229,6 +230,9 @@ def summary(status: Mapping[str, object], reason: str = "", artifacts: str = "",
     out.append(_row("latency", latency_text(status), is_color))
     peak = f"RSS peak {megabytes(pick(status, 'resources', 'peak_rss_bytes'))}"
     out.append(_row("resources", f"{peak}, CPU {cpu(pick(status, 'resources', 'cpu_percent'), 1)}", is_color))
+    recording = recording_text(status)
+    if recording:
+        out.append(_row("recording", recording, is_color))
     if artifacts:
         out.append(_row("files", artifacts, is_color))
     position = table(status, "position")
