@@ -108,14 +108,15 @@ test-long: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 # Every figure of the README, one after the other; some need SUPREME_DATA_DIR. On a quiet machine: about half an hour.
 BENCHES := scripts/bench_optimized.py benchmarks/bench_kernel.py benchmarks/bench_hot_path.py \
 	benchmarks/bench_start.py benchmarks/bench_memory.py benchmarks/bench_live.py benchmarks/bench_throttle.py \
-	benchmarks/bench_soak.py benchmarks/bench_record.py benchmarks/bench_exchange.py benchmarks/bench_history.py benchmarks/bench_backtest.py
+	benchmarks/bench_soak.py benchmarks/bench_record.py benchmarks/bench_exchange.py benchmarks/bench_history.py \
+	benchmarks/bench_backtest.py benchmarks/bench_backtest_frames.py
 bench-all: $(VENV)/.stamp-package $(VENV)/.stamp-dev
 	@failed=""; for bench in $(BENCHES); do echo "== $$bench"; $(PY) $$bench || failed="$$failed $$bench"; done; \
 	$(PY) scripts/load_single_symbol.py --speed 60 || failed="$$failed load_single_symbol"; \
 	if [ -n "$$failed" ]; then echo "missed or failed:$$failed"; exit 1; fi
 
 bench-backtest: $(VENV)/.stamp-package $(VENV)/.stamp-dev
-	@$(PY) benchmarks/bench_backtest.py
+	@$(PY) benchmarks/bench_backtest.py; first=$$?; $(PY) benchmarks/bench_backtest_frames.py && exit $$first
 
 lint: $(VENV)/.stamp-dev
 	@$(PY) -m ruff check .
