@@ -102,14 +102,28 @@ def test_kill_9_and_again(venue: Venue, tmp_path: Path, way: str) -> None:
 def test_ctrl_c_says_that_nothing_is_lost(venue: Venue, tmp_path: Path) -> None:
     venue.fault("slow_rest", path="/data/*", delay_ms=60_000, seconds=1e6)
     env = environment(tmp_path, venue.url)
-    child = subprocess.Popen(command(), env=env, stderr=subprocess.PIPE, text=True)
-    while not venue.hits():
-        assert child.poll() is None
-        time.sleep(0.05)
-    child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=30)
+    with subprocess.Popen(
+        command(),
+        env=env,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,  # noqa: PLW1509 - takes no lock
+    ) as child:
+        try:
+            while not venue.hits():
+                assert child.poll() is None
+                time.sleep(0.05)
+            child.send_signal(signal.SIGINT)
+            _, said = child.communicate(timeout=30)
+        finally:
+            child.kill()
     assert child.returncode == 130
     assert "interrupted: what is stored stays, and the same command goes on" in said and "Traceback" not in said
+
+
+def hear_interrupts() -> None:
+    """As from a terminal: a shell that started the tests in the background has told everybody to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def kill(children: list[subprocess.Popen[bytes]]) -> None:
