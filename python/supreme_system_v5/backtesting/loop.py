@@ -158,7 +158,7 @@ class BarLoop:
             bar.low_e8 = _int64(low_e8, at)
             bar.close_e8 = _int64(close_e8, at)
             bar.volume_e8 = _int64(volume_e8, at)
-            effects = pump.process(bar)
+            effects = pump.process_bar(bar)
             if len(effects) > 0:  # a pump that wants nothing done is not busy
                 driver.settle(effects)
             sampler.look()

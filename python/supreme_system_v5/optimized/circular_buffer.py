@@ -1,4 +1,4 @@
-"""Fixed-size memory: the last N numbers, and the mean of the last N numbers."""
+"""Fixed-size memory: the last N numbers with their median and extremes, and the mean of the last N numbers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from mypy_extensions import i64
 from supreme_system_v5.optimized.limits import INPUT_MAX
 
 
+class _Cell:
+    """A number of the ring. An object, because a list of floats boxes every number it is given, and unboxes it again
+    for every look (an append 14 ns, this way 5).
+    """
+
+    def __init__(self) -> None:
+        self.value: float = 0.0
+
+
 class CircularBuffer:
     """The last ``capacity`` numbers, oldest first; appending to a full one forgets the oldest. O(1), never grows."""
 
@@ -18,7 +27,7 @@ class CircularBuffer:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, not {capacity}")
         self.capacity: i64 = capacity
-        self._slots: Final[list[float]] = [0.0] * int(capacity)
+        self._cells: Final[list[_Cell]] = [_Cell() for _ in range(int(capacity))]
         self._next: i64 = 0
         self._count: i64 = 0
 
@@ -27,7 +36,7 @@ class CircularBuffer:
         if not (-INPUT_MAX <= x <= INPUT_MAX):
             raise ValueError(f"not a finite number: {x!r}")
         position = self._next
-        self._slots[position] = x
+        self._cells[position].value = x
         position += 1
         if position == self.capacity:  # not a conditional expression: mypyc would box both of its values
             position = 0
@@ -48,7 +57,7 @@ class CircularBuffer:
         position = self._next - count + i
         if position < 0:
             position += self.capacity
-        return self._slots[position]
+        return self._cells[position].value
 
     def __iter__(self) -> Iterator[float]:
         return iter(self.values())
@@ -57,7 +66,7 @@ class CircularBuffer:
         """The newest number. Raises IndexError when empty."""
         if self._count == 0:
             raise IndexError("the circular buffer is empty")
-        return self._slots[self._next - 1]  # -1 is the last slot, which is right: the ring has just wrapped
+        return self._cells[self._next - 1].value  # -1 is the last slot, which is right: the ring has just wrapped
 
     @property
     def is_full(self) -> bool:
@@ -70,9 +79,79 @@ class CircularBuffer:
 
     def values(self) -> list[float]:
         """A copy, oldest first."""
-        if self._count < self.capacity:
-            return self._slots[: self._count]  # it has not wrapped since it was empty
-        return self._slots[self._next :] + self._slots[: self._next]
+        cells = self._cells[: self._count]  # all there is where it has not wrapped since it was empty
+        if self._count == self.capacity:
+            cells = self._cells[self._next :] + self._cells[: self._next]
+        return [cell.value for cell in cells]
+
+    def lowest(self) -> float:
+        """The smallest number. Raises IndexError when empty."""
+        found = self.latest()
+        i: i64 = 0
+        while i < self._count:
+            value = self._cells[i].value
+            if value < found:
+                found = value
+            i += 1
+        return found
+
+    def highest(self) -> float:
+        """The largest number. Raises IndexError when empty."""
+        found = self.latest()
+        i: i64 = 0
+        while i < self._count:
+            value = self._cells[i].value
+            if value > found:
+                found = value
+            i += 1
+        return found
+
+    def median(self) -> float:
+        """The middle one of the numbers in order, or the mean of the two in the middle. Raises IndexError when empty.
+
+        Exact, and without a copy or a sort: a guess is put between bounds that close in on the middle, and each look
+        at all numbers counts what lies on either side of it and finds the guess's neighbours (T. Mogensen's method;
+        guessing by the share of the numbers below takes 5 looks where halving takes 9). MEDIAN_FIGURES
+        """
+        cells = self._cells
+        count = self._count
+        half = (count + 1) // 2
+        low = self.lowest()
+        high = self.highest()
+        under: i64 = 0  # numbers below `low`
+        over: i64 = 0  # and above `high`
+        guess = (low + high) / 2.0
+        while True:
+            less: i64 = 0
+            more: i64 = 0
+            below = low
+            above = high
+            i: i64 = 0
+            while i < count:
+                value = cells[i].value
+                if value < guess:
+                    less += 1
+                    if value > below:
+                        below = value
+                elif value > guess:
+                    more += 1
+                    if value < above:
+                        above = value
+                i += 1
+            if less > half:
+                high = below
+                over = count - less
+            elif more > half:
+                low = above
+                under = count - more
+            else:
+                break
+            share = (float(count) / 2.0 - float(under)) / float(count - under - over)
+            guess = low + (high - low) * min(max(share, 0.05), 0.95)
+        # The half-th from below and the half-th from above: one number where the count is odd.
+        lower = below if less == half else guess if count - more >= half else above
+        upper = above if more == half else guess if count - less >= half else below
+        return lower if lower == upper else (lower + upper) / 2.0
 
     def state(self) -> list[float]:
         """What determines the future."""
@@ -113,7 +192,6 @@ class RollingAverage:
             self._slots[i].next = self._slots[(i + 1) % int(period)]
         self._first: Final = self._slots[0]
         self._slot: _Slot = self._slots[0]  # the next to be written
-        self._position: i64 = 0
         self._turn_sum: float = 0.0
 
     def preview(self, x: float) -> float:
@@ -143,7 +221,6 @@ class RollingAverage:
         slot.value = x
         self._turn_sum = total
         self._slot = following
-        self._position += 1
         if following is self._first:
             self.is_warm = True
             self._resum()
@@ -165,13 +242,12 @@ class RollingAverage:
             total += slot.value
             slot.suffix = total
             i -= 1
-        self._position = 0
         self._turn_sum = 0.0
 
     def state(self) -> list[float]:
         """What determines the future: the window and where in it the next turn begins."""
         return [
-            float(self._position),
+            float(self._slots.index(self._slot)),
             float(self.count),
             self.mean,
             self._turn_sum,

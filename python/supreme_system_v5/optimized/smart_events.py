@@ -83,6 +83,7 @@ class SmartEventProcessor:
         low: i64 = seed & _MASK32
         high: i64 = (seed >> 32) & _MASK32
         self._mixed_seed: i64 = _mix(_mix(high) ^ low)
+        self._mixed_start: i64 = _mix(self._mixed_seed)  # of the first 2**32 draws
         self._draws: i64 = 0
         self._pass_ns: i64 = 0
         self._pass_price: float = 0.0
@@ -148,13 +149,19 @@ class SmartEventProcessor:
     def _draw(self) -> None:
         """Interval n = f(seed, n): uniform over the range, then +-10 % jitter, clamped to the range."""
         n = self._draws
-        base = _mix(_mix(self._mixed_seed ^ (n >> 32)) ^ (n & _MASK32))
+        mixed = self._mixed_start
+        if n > _MASK32:
+            mixed = _mix(self._mixed_seed ^ (n >> 32))
+        base = _mix(mixed ^ (n & _MASK32))
         uniform = float(base) / 4294967296.0
         jitter = float(_mix(base ^ 0x5BD1E995)) / 4294967296.0
         low = self._interval_min
         high = self._interval_max
         seconds = (low + uniform * (high - low)) * (1.0 + JITTER * (2.0 * jitter - 1.0))
-        seconds = min(max(seconds, low), high)
+        if seconds < low:
+            seconds = low
+        elif seconds > high:
+            seconds = high
         self._draws = n + 1
         self.interval_seconds = seconds
         self.interval_ns = int(seconds * 1e9)

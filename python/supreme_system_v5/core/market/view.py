@@ -105,7 +105,7 @@ class MarketView:
             return self._on_mark(event)
         if kind == KIND_CLOSED_BAR:
             assert isinstance(event, ClosedBar)
-            return self._on_closed_bar(event)
+            return self.on_closed_bar(event)
         if kind == KIND_SNAPSHOT:
             assert isinstance(event, BookSnapshot)
             return self._on_snapshot(event)
@@ -187,7 +187,8 @@ class MarketView:
         self.ask_quantity_e8 = self.derived_depth_e8
         self.quote_ns = time_ns
 
-    def _on_closed_bar(self, event: ClosedBar) -> int:
+    def on_closed_bar(self, event: ClosedBar) -> int:
+        """As ``apply``, of a closed bar."""
         if event.time_ns <= self.trade_ns:
             return STALE
         self.last_trade_e8 = event.close_e8
