@@ -11,12 +11,13 @@ from supreme_system_v5.optimized.limits import INPUT_MAX
 
 
 class _Cell:
-    """A number of the ring. An object, because a list of floats boxes every number it is given, and unboxes it again
-    for every look (an append 14 ns, this way 5).
+    """A number of the ring, and the cell after it. An object, because a list of floats boxes every number it is given
+    and unboxes it again for every look (an append 14 ns, this way 5).
     """
 
     def __init__(self) -> None:
         self.value: float = 0.0
+        self.next: _Cell = self
 
 
 class CircularBuffer:
@@ -28,6 +29,10 @@ class CircularBuffer:
             raise ValueError(f"capacity must be at least 1, not {capacity}")
         self.capacity: i64 = capacity
         self._cells: Final[list[_Cell]] = [_Cell() for _ in range(int(capacity))]
+        self._first: Final = self._cells[0]
+        for i in range(1, int(capacity)):
+            self._cells[i - 1].next = self._cells[i]
+        self._cells[-1].next = self._first
         self._next: i64 = 0
         self._count: i64 = 0
 
@@ -87,22 +92,24 @@ class CircularBuffer:
     def lowest(self) -> float:
         """The smallest number. Raises IndexError when empty."""
         found = self.latest()
+        cell = self._first
         i: i64 = 0
         while i < self._count:
-            value = self._cells[i].value
-            if value < found:
-                found = value
+            if cell.value < found:
+                found = cell.value
+            cell = cell.next
             i += 1
         return found
 
     def highest(self) -> float:
         """The largest number. Raises IndexError when empty."""
         found = self.latest()
+        cell = self._first
         i: i64 = 0
         while i < self._count:
-            value = self._cells[i].value
-            if value > found:
-                found = value
+            if cell.value > found:
+                found = cell.value
+            cell = cell.next
             i += 1
         return found
 
@@ -110,25 +117,38 @@ class CircularBuffer:
         """The middle one of the numbers in order, or the mean of the two in the middle. Raises IndexError when empty.
 
         Exact, and without a copy or a sort: a guess is put between bounds that close in on the middle, and each look
-        at all numbers counts what lies on either side of it and finds the guess's neighbours (T. Mogensen's method;
-        guessing by the share of the numbers below takes 5 looks where halving takes 9). MEDIAN_FIGURES
+        at all numbers counts what lies on either side of the guess and finds its neighbours (T. Mogensen's method;
+        a first guess at the mean and the next ones by the share of the numbers below take 4 looks at 200 ratios where
+        halving takes 8). MEDIAN_FIGURES
         """
-        cells = self._cells
+        low = high = self.latest()
+        total = 0.0
+        first = self._first
         count = self._count
+        cell = first
+        i: i64 = 0
+        while i < count:
+            value = cell.value
+            total += value
+            if value < low:
+                low = value
+            elif value > high:
+                high = value
+            cell = cell.next
+            i += 1
+        guess = total / float(count)
         half = (count + 1) // 2
-        low = self.lowest()
-        high = self.highest()
         under: i64 = 0  # numbers below `low`
         over: i64 = 0  # and above `high`
-        guess = (low + high) / 2.0
         while True:
             less: i64 = 0
             more: i64 = 0
             below = low
             above = high
-            i: i64 = 0
+            cell = first
+            i = 0
             while i < count:
-                value = cells[i].value
+                value = cell.value
                 if value < guess:
                     less += 1
                     if value > below:
@@ -137,6 +157,7 @@ class CircularBuffer:
                     more += 1
                     if value < above:
                         above = value
+                cell = cell.next
                 i += 1
             if less > half:
                 high = below
