@@ -113,7 +113,7 @@ class OptimizedTechnicalAnalyzer:
         return self._atr_pct
 
     def median_atr_pct(self) -> float:
-        """Median of ATR / close over the buffer, as a fraction; 0.0 when empty. About MEDIAN_US: not for every event."""
+        """Median of ATR / close over the buffer, as a fraction; 0.0 when empty. 3 us: not for every event."""
         if len(self._atr_pcts) == 0:
             return 0.0
         return self._atr_pcts.median()
