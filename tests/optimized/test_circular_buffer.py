@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
 from fractions import Fraction
 
@@ -51,6 +52,23 @@ def test_a_buffer_iterates_oldest_first() -> None:
     for x in (1.0, 2.0, 3.0):
         buffer.append(x)
     assert list(buffer) == [2.0, 3.0]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(1, 40), st.lists(st.one_of(finite, st.sampled_from([0.0, 1.0, 1.0000000000000002])), max_size=60))
+def test_median_and_extremes_are_those_of_the_sorted_numbers(capacity: int, numbers: list[float]) -> None:
+    buffer = CircularBuffer(capacity)
+    for x in numbers:
+        buffer.append(x)
+        kept = buffer.values()
+        assert (buffer.lowest(), buffer.highest()) == (min(kept), max(kept))
+        assert buffer.median() == statistics.median(kept)
+
+
+def test_an_empty_buffer_has_no_median() -> None:
+    for ask in (CircularBuffer(3).median, CircularBuffer(3).lowest, CircularBuffer(3).highest):
+        with pytest.raises(IndexError):
+            ask()
 
 
 @settings(max_examples=200, deadline=None)

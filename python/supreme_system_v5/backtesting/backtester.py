@@ -52,6 +52,7 @@ class HistoryDriver(Driver):
         super().__init__(pump, sampler)
         self.venue = venue
         self.collector = collector
+        self.hears_decisions = False
 
     def perform(self, effects: list[Effect]) -> None:
         """Perform effects in order."""

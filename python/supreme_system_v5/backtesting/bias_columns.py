@@ -101,6 +101,7 @@ class ColumnsRunner:
         run = Backtester(self._parameters, self._instrument, self._make(chunks), self._model, self._bar_ms)
         log = _Log(run.engine, run.sampler, run.pump)
         run.driver.collector = log
+        run.driver.hears_decisions = True
         if warm_up is not None:
             run.take(warm_up)
         if self._bar_ms:

@@ -8,13 +8,7 @@ from __future__ import annotations
 from supreme_system_v5.backtesting import sampling
 from supreme_system_v5.backtesting.results import BacktestResult, Candle, EquityPoint, RoundTrip
 from supreme_system_v5.backtesting.sampling import Sampler
-from supreme_system_v5.core.domain.effects import (
-    DecisionRecord,
-    Effect,
-    FillRecord,
-    SubmitOrder,
-    TradeRecord,
-)
+from supreme_system_v5.core.domain.effects import Effect, FillRecord, SubmitOrder, TradeRecord
 from supreme_system_v5.core.domain.money import multiply_e8
 from supreme_system_v5.core.domain.order import BUY, ROLE_ENTRY
 from supreme_system_v5.core.engine.engine import Engine
@@ -33,7 +27,6 @@ class Collector:
         self.engine = engine
         self.sampler = sampler
         self.trades: list[RoundTrip] = []
-        self.signals = 0
         self.first_mark_e8 = 0
         self._decided_e8: dict[str, int] = {}  # order id -> best price when it was decided
         self._entry_reason = ""
@@ -43,10 +36,7 @@ class Collector:
     def see(self, effects: list[Effect]) -> None:
         """Take note of what the engine wants done."""
         for effect in effects:
-            if isinstance(effect, DecisionRecord):  # most are
-                if effect.kind == "signal":
-                    self.signals += 1
-            elif isinstance(effect, FillRecord):
+            if isinstance(effect, FillRecord):
                 self._on_fill(effect)
             elif isinstance(effect, TradeRecord):
                 self._on_closed(effect)
@@ -127,7 +117,7 @@ class Collector:
             ],
             candle_seconds=int(sampler.candle_ms) // 1000,
             events=int(state.events),
-            signals=self.signals,
+            signals=state.signals_long + state.signals_short,
             refusals=dict(state.refusals),
             skip_ratio=engine.chart.gate.skip_ratio(),
             fees_e8=ledger.fees_e8,

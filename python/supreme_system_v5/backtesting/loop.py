@@ -10,7 +10,7 @@ from __future__ import annotations
 from mypy_extensions import i64, mypyc_attr
 
 from supreme_system_v5.backtesting.sampling import Sampler
-from supreme_system_v5.core.domain.effects import Effect
+from supreme_system_v5.core.domain.effects import DecisionRecord, Effect
 from supreme_system_v5.core.domain.events import ClosedBar, Event, Trade
 from supreme_system_v5.core.domain.market import NS_PER_MS
 from supreme_system_v5.core.engine.pump import EventPump
@@ -18,12 +18,17 @@ from supreme_system_v5.core.engine.pump import EventPump
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Driver:
-    """Performs what the engine wants done. ``answers`` are events that follow at once."""
+    """Performs what the engine wants done. ``answers`` are events that follow at once.
+
+    ``hears_decisions`` False: effects that are nothing but decisions are not given to ``perform``, which is interpreted
+    (most signals are refused; of the 6 us of such a one it was 1).
+    """
 
     def __init__(self, pump: EventPump, sampler: Sampler) -> None:
         self.pump = pump
         self.sampler = sampler
         self.answers: list[Event] = []
+        self.hears_decisions = True
 
     def perform(self, effects: list[Effect]) -> None:
         """Perform effects in order."""
@@ -39,11 +44,16 @@ class Driver:
         pump = self.pump
         while True:
             while len(effects) > 0 or pump.is_busy:
-                self.perform(effects)
+                if self.hears_decisions or not _are_decisions(effects):
+                    self.perform(effects)
                 effects = pump.resume()
             if len(self.answers) == 0:
                 return
             effects = pump.process(self.answers.pop(0))
+
+
+def _are_decisions(effects: list[Effect]) -> bool:
+    return all(isinstance(effect, DecisionRecord) for effect in effects)
 
 
 def _int64(column: bytes, start: i64) -> i64:
@@ -158,7 +168,7 @@ class BarLoop:
             bar.low_e8 = _int64(low_e8, at)
             bar.close_e8 = _int64(close_e8, at)
             bar.volume_e8 = _int64(volume_e8, at)
-            effects = pump.process(bar)
+            effects = pump.process_bar(bar)
             if len(effects) > 0:  # a pump that wants nothing done is not busy
                 driver.settle(effects)
             sampler.look()

@@ -56,8 +56,13 @@ class ATR:
 
     def _true_range(self, high: float, low: float) -> float:
         """The largest of high - low, |high - previous close|, |low - previous close|."""
+        # No `max` and `min`: to an interpreter they are two calls, most of what this costs it.
         close = self._last_close
-        return max(high, close) - min(low, close)
+        if close > high:
+            return close - low
+        if close < low:
+            return high - close
+        return high - low
 
     def state(self) -> list[float]:
         """What determines the future."""

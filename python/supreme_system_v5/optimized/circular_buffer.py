@@ -1,4 +1,4 @@
-"""Fixed-size memory: the last N numbers, and the mean of the last N numbers."""
+"""Fixed-size memory: the last N numbers with their median and extremes, and the mean of the last N numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,22 @@ from mypy_extensions import i64
 
 from supreme_system_v5.optimized.limits import INPUT_MAX
 
+LOOKS_MAX: Final = 16  # at the numbers for their median; mostly 4 are enough
+
+
+def _mean(lower: float, upper: float) -> float:
+    return lower if lower == upper else (lower + upper) / 2.0
+
+
+class _Cell:
+    """A number of the ring, and the cell after it. An object, because a list of floats boxes every number it is given
+    and unboxes it again for every look (an append 14 ns, this way 5).
+    """
+
+    def __init__(self) -> None:
+        self.value: float = 0.0
+        self.next: _Cell = self
+
 
 class CircularBuffer:
     """The last ``capacity`` numbers, oldest first; appending to a full one forgets the oldest. O(1), never grows."""
@@ -18,7 +34,11 @@ class CircularBuffer:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, not {capacity}")
         self.capacity: i64 = capacity
-        self._slots: Final[list[float]] = [0.0] * int(capacity)
+        self._cells: Final[list[_Cell]] = [_Cell() for _ in range(int(capacity))]
+        self._first: Final = self._cells[0]
+        for i in range(1, int(capacity)):
+            self._cells[i - 1].next = self._cells[i]
+        self._cells[-1].next = self._first
         self._next: i64 = 0
         self._count: i64 = 0
 
@@ -27,7 +47,7 @@ class CircularBuffer:
         if not (-INPUT_MAX <= x <= INPUT_MAX):
             raise ValueError(f"not a finite number: {x!r}")
         position = self._next
-        self._slots[position] = x
+        self._cells[position].value = x
         position += 1
         if position == self.capacity:  # not a conditional expression: mypyc would box both of its values
             position = 0
@@ -48,7 +68,7 @@ class CircularBuffer:
         position = self._next - count + i
         if position < 0:
             position += self.capacity
-        return self._slots[position]
+        return self._cells[position].value
 
     def __iter__(self) -> Iterator[float]:
         return iter(self.values())
@@ -57,7 +77,7 @@ class CircularBuffer:
         """The newest number. Raises IndexError when empty."""
         if self._count == 0:
             raise IndexError("the circular buffer is empty")
-        return self._slots[self._next - 1]  # -1 is the last slot, which is right: the ring has just wrapped
+        return self._cells[self._next - 1].value  # -1 is the last slot, which is right: the ring has just wrapped
 
     @property
     def is_full(self) -> bool:
@@ -70,9 +90,105 @@ class CircularBuffer:
 
     def values(self) -> list[float]:
         """A copy, oldest first."""
-        if self._count < self.capacity:
-            return self._slots[: self._count]  # it has not wrapped since it was empty
-        return self._slots[self._next :] + self._slots[: self._next]
+        cells = self._cells[: self._count]  # all there is where it has not wrapped since it was empty
+        if self._count == self.capacity:
+            cells = self._cells[self._next :] + self._cells[: self._next]
+        return [cell.value for cell in cells]
+
+    def lowest(self) -> float:
+        """The smallest number. Raises IndexError when empty."""
+        found = self.latest()
+        cell = self._first
+        i: i64 = 0
+        while i < self._count:
+            if cell.value < found:
+                found = cell.value
+            cell = cell.next
+            i += 1
+        return found
+
+    def highest(self) -> float:
+        """The largest number. Raises IndexError when empty."""
+        found = self.latest()
+        cell = self._first
+        i: i64 = 0
+        while i < self._count:
+            if cell.value > found:
+                found = cell.value
+            cell = cell.next
+            i += 1
+        return found
+
+    def median(self) -> float:
+        """The middle one of the numbers in order, or the mean of the two in the middle. Raises IndexError when empty.
+
+        Exact, and of 200 ratios in a third of the time of a sort (3 us): a guess is put between bounds that close in on
+        the middle, and each look counts what lies on either side of it (T. Mogensen's method; a first guess at the mean
+        and the next ones by the share of the numbers below take 4 looks where halving takes 8).
+        """
+        low = high = self.latest()
+        total = 0.0
+        count = self._count
+        cell = self._first
+        i: i64 = 0
+        while i < count:
+            value = cell.value
+            total += value
+            if value < low:
+                low = value
+            elif value > high:
+                high = value
+            cell = cell.next
+            i += 1
+        guess = total / float(count)
+        half = (count + 1) // 2
+        under: i64 = 0  # numbers up to `low`
+        over: i64 = 0  # and from `high` on
+        for _ in range(LOOKS_MAX):
+            less: i64 = 0
+            more: i64 = 0
+            cell = self._first
+            i = 0
+            while i < count:
+                # A comparison as a number: a branch would be a coin toss (a look 0.95 us, this way 0.5).
+                less += cell.value < guess
+                more += cell.value > guess
+                cell = cell.next
+                i += 1
+            if less > half:
+                high = guess
+                over = count - less
+            elif more > half:
+                low = guess
+                under = count - more
+            else:
+                return self._middle(guess, less, more)
+            share = (float(count) / 2.0 - float(under)) / float(count - under - over)
+            guess = low + (high - low) * min(max(share, 0.05), 0.95)
+        ordered = sorted(self.values())  # numbers of very different sizes, or next to each other
+        return _mean(ordered[(count - 1) // 2], ordered[count // 2])
+
+    def _middle(self, guess: float, less: i64, more: i64) -> float:
+        """The median, which is the guess or next to it. ``less`` and ``more`` count the numbers on either side."""
+        count = self._count
+        half = (count + 1) // 2
+        below = -INPUT_MAX
+        above = INPUT_MAX
+        cell = self._first
+        i: i64 = 0
+        while i < count:
+            value = cell.value
+            if value < guess:
+                if value > below:
+                    below = value
+            elif value > guess and value < above:
+                above = value
+            cell = cell.next
+            i += 1
+        # The half-th from below and the half-th from above: one number where the count is odd.
+        lower = below if less == half else guess if count - more >= half else above
+        upper = above if more == half else guess if count - less >= half else below
+        return _mean(lower, upper)
 
     def state(self) -> list[float]:
         """What determines the future."""
@@ -113,7 +229,6 @@ class RollingAverage:
             self._slots[i].next = self._slots[(i + 1) % int(period)]
         self._first: Final = self._slots[0]
         self._slot: _Slot = self._slots[0]  # the next to be written
-        self._position: i64 = 0
         self._turn_sum: float = 0.0
 
     def preview(self, x: float) -> float:
@@ -143,7 +258,6 @@ class RollingAverage:
         slot.value = x
         self._turn_sum = total
         self._slot = following
-        self._position += 1
         if following is self._first:
             self.is_warm = True
             self._resum()
@@ -159,19 +273,15 @@ class RollingAverage:
     def _resum(self) -> None:
         """A turn of the ring is complete: sum its suffixes anew."""
         total = 0.0
-        i = self.period - 1
-        while i >= 0:
-            slot = self._slots[i]
+        for slot in reversed(self._slots):
             total += slot.value
             slot.suffix = total
-            i -= 1
-        self._position = 0
         self._turn_sum = 0.0
 
     def state(self) -> list[float]:
         """What determines the future: the window and where in it the next turn begins."""
         return [
-            float(self._position),
+            float(self._slots.index(self._slot)),
             float(self.count),
             self.mean,
             self._turn_sum,

@@ -352,9 +352,15 @@ class ClosedBar(Event):
         self.close_e8: i64 = close_e8
         self.volume_e8: i64 = volume_e8
 
-    def as_bar(self) -> Bar:
-        """A new Bar of these numbers."""
-        return Bar(self.open_ms, self.open_e8, self.high_e8, self.low_e8, self.close_e8, self.volume_e8, 0)
+    def copied_to(self, bar: Bar) -> Bar:
+        """The bar, with these numbers in it."""
+        bar.open_ms = self.open_ms
+        bar.open_e8 = self.open_e8
+        bar.high_e8 = self.high_e8
+        bar.low_e8 = self.low_e8
+        bar.close_e8 = self.close_e8
+        bar.volume_e8 = self.volume_e8
+        return bar
 
     def is_sound(self) -> bool:
         """True when the prices are positive and in order, and the volume is not negative."""

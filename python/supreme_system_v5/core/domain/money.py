@@ -37,7 +37,7 @@ def format_e8(value_e8: int, places: int = 8) -> str:
     sign = "-" if value_e8 < 0 and magnitude > 0 else ""
     if places == 0:
         return f"{sign}{magnitude}"
-    return f"{sign}{magnitude // scale}.{magnitude % scale:0{places}d}"
+    return f"{sign}{magnitude // scale}.{str(magnitude % scale).zfill(places)}"
 
 
 def plain_e8(value_e8: int) -> str:

@@ -63,6 +63,7 @@ class Chart:
         self._has_bars_only = False
         self._sees_trades = strategy.sees_trades
         self._digest_bars: i64 = p.digest_bars
+        self._closed_bar = Bar(0, 1, 1, 1, 1, 0, 0)  # a closed bar of history: one object for all of them
 
     # -- trades ---------------------------------------------------------------------------------------------------
 
@@ -243,7 +244,7 @@ class Chart:
         if not self._has_bars_only:
             self._has_bars_only, self.is_history_due = True, False
             self.state.schedule.clear(TIMER_BAR)  # armed by a warm-up, for a bar that does not form
-        return self._commit(event.as_bar())
+        return self._commit(event.copied_to(self._closed_bar))
 
     def _warm_up(self, bars: list[Bar]) -> None:
         for bar in bars:
@@ -346,14 +347,13 @@ class Chart:
         self.last_close_ms = bar.open_ms + self.bar_ms
         self.committed += 1
         self.last_bar = bar
-        snapshot = self.analyzer.commit(
+        self.snapshot = snapshot = self.analyzer.commit(
             float(bar.open_e8) / 1e8,
             float(bar.high_e8) / 1e8,
             float(bar.low_e8) / 1e8,
             float(bar.close_e8) / 1e8,
             float(bar.volume_e8) / 1e8,
         )
-        self.snapshot = snapshot
         is_live = not bar.is_backfilled and not bar.is_provisional
         self.strategy.on_bar(snapshot, is_live)
         if self.committed % self._digest_bars == 0:
@@ -362,7 +362,7 @@ class Chart:
             self._stand_at(bar)
             return None
         self._own_close_ms = self.last_close_ms
-        self.gate.on_bar_close(state.now_ns, float(bar.close_e8) / 1e8)
+        self.gate.on_bar_close(state.now_ns, snapshot.price)
         self.arm_gate_timer()
         if not snapshot.is_warm or self.is_blocked_by_bars():
             return None

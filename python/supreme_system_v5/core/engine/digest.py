@@ -23,8 +23,7 @@ class Digest:
         self.entries = 0
 
     def add(self, text: str) -> None:
-        self._hash.update(text.encode())
-        self._hash.update(b"\n")
+        self._hash.update((text + "\n").encode())
         self.entries += 1
 
     def add_floats(self, name: str, values: list[float]) -> None:

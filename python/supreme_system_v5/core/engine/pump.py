@@ -15,7 +15,7 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from supreme_system_v5.core.domain.effects import Effect
-from supreme_system_v5.core.domain.events import KIND_REPORT, KIND_TRADE, Event, ExecutionReport, Trade
+from supreme_system_v5.core.domain.events import KIND_REPORT, KIND_TRADE, ClosedBar, Event, ExecutionReport, Trade
 from supreme_system_v5.core.domain.ports import Venue
 from supreme_system_v5.core.engine.engine import Engine
 from supreme_system_v5.core.engine.state import NO_EFFECTS
@@ -78,6 +78,18 @@ class EventPump:
         if not engine.accept_trade(trade):
             return state.take_effects()
         effects = engine.process_trade(trade)
+        return self._told(effects) if state.is_venue_behind else effects
+
+    def process_bar(self, bar: ClosedBar) -> list[Effect]:
+        """As ``process``, for a loop that has nothing but closed bars."""
+        engine = self.engine
+        venue = self.venue
+        state = engine.state
+        if bar.time_ns >= state.schedule.next_ns or (venue is not None and venue.has_work):
+            return self.process(bar)
+        if not engine.accept_bar(bar):
+            return state.take_effects()
+        effects = engine.process_bar(bar)
         return self._told(effects) if state.is_venue_behind else effects
 
     def resume(self) -> list[Effect]:

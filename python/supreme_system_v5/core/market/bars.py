@@ -72,8 +72,9 @@ class BarBuilder:
 
     def on_trade(self, trade: Trade) -> i64:
         """Fold a trade; the number of bars it closed, which are then in ``closed``, oldest first."""
-        if len(self.closed) != 0:
+        if self.closed:
             self.closed = []
+        closed: i64 = 0
         if trade.trade_id <= self.last_trade_id:
             self.duplicates += 1
             return 0
@@ -87,6 +88,7 @@ class BarBuilder:
             return 0
         elif time_ms >= bar.open_ms + self.bar_ms:
             bar = self._close_until(bar, time_ms - time_ms % self.bar_ms)
+            closed = len(self.closed)
         self._is_started = True
         price_e8 = trade.price_e8
         if bar.trades == 0:
@@ -103,7 +105,7 @@ class BarBuilder:
         else:
             bar.volume_e8 += trade.quantity_e8
         bar.trades += 1
-        return len(self.closed)
+        return closed
 
     def on_timer(self, time_ns: i64) -> i64:
         """Close every bar whose end + 2 s is at or before engine time ``time_ns``; the number closed."""

@@ -26,6 +26,8 @@ from supreme_system_v5.core.market.local_book import APPLIED, GAP, STALE, LocalB
 
 _CHECKSUM_MASK: Final = (1 << 54) - 1  # x 33 still fits 64 bits, so compiled and pure sums agree
 _VALUE_MASK: Final = (1 << 48) - 1
+_33_2: Final = 33**2
+_33_4: Final = 33**4
 
 
 def _total(levels: list[i64]) -> i64:
@@ -105,7 +107,7 @@ class MarketView:
             return self._on_mark(event)
         if kind == KIND_CLOSED_BAR:
             assert isinstance(event, ClosedBar)
-            return self._on_closed_bar(event)
+            return self.on_closed_bar(event)
         if kind == KIND_SNAPSHOT:
             assert isinstance(event, BookSnapshot)
             return self._on_snapshot(event)
@@ -154,11 +156,10 @@ class MarketView:
         self.last_trade_id = event.trade_id
         self.last_trade_e8 = event.price_e8
         self.trade_ns = event.time_ns
-        # `_mix` twice, written out: price and quantity, then time and side.
-        mixed: i64 = (self.checksum * 33 + (event.price_e8 & _VALUE_MASK)) & _CHECKSUM_MASK
-        mixed = (mixed * 33 + (event.quantity_e8 & _VALUE_MASK)) & _CHECKSUM_MASK
-        mixed = (mixed * 33 + (event.trade_time_ms & _VALUE_MASK)) & _CHECKSUM_MASK
-        mixed *= 33
+        # `_mix` twice, of price and quantity, time and side, in one sum (pure 75 ns less). Compiled it wraps around 64
+        # bits (-fwrapv, see setup.py), pure it does not; the 54 bits that are kept are the same.
+        mixed: i64 = self.checksum * _33_4 + (event.trade_time_ms & _VALUE_MASK) * 33
+        mixed += ((event.price_e8 & _VALUE_MASK) * 33 + (event.quantity_e8 & _VALUE_MASK)) * _33_2
         if event.is_buyer_maker:
             mixed += 1
         self.checksum = mixed & _CHECKSUM_MASK
@@ -187,7 +188,8 @@ class MarketView:
         self.ask_quantity_e8 = self.derived_depth_e8
         self.quote_ns = time_ns
 
-    def _on_closed_bar(self, event: ClosedBar) -> int:
+    def on_closed_bar(self, event: ClosedBar) -> int:
+        """As ``apply``, of a closed bar."""
         if event.time_ns <= self.trade_ns:
             return STALE
         self.last_trade_e8 = event.close_e8

@@ -13,6 +13,7 @@ from mypy_extensions import i64
 from supreme_system_v5.core.domain.order import BUY, SELL
 from supreme_system_v5.core.strategies.base import Signal, Strategy
 from supreme_system_v5.optimized.analyzer import Snapshot
+from supreme_system_v5.optimized.circular_buffer import CircularBuffer
 
 RSI_OVERSOLD: Final = 30.0
 RSI_OVERBOUGHT: Final = 70.0
@@ -30,7 +31,7 @@ class ScalpingStrategy(Strategy):
         if confirm_bars < 0 or confirm_bars > 1_000:
             raise ValueError(f"confirm_bars must be 0..1000, not {confirm_bars}")
         self.confirm_bars = confirm_bars
-        self._window: list[float] = []  # RSI of the last confirm_bars committed bars, oldest first
+        self._window: Final = CircularBuffer(max(confirm_bars, 1))  # RSI of the last confirm_bars committed bars
         self._window_low: float = _NO_LOW  # of the window, noted once a bar: they are asked for at every look
         self._window_high: float = _NO_HIGH
         self._bars_since_low = _LONG_AGO
@@ -44,10 +45,7 @@ class ScalpingStrategy(Strategy):
         if not snapshot.is_warm:
             return
         if self.confirm_bars > 0:
-            self._window.append(snapshot.rsi)
-            if len(self._window) > self.confirm_bars:
-                self._window.pop(0)
-            self._note_extremes()
+            self._remember(snapshot.rsi)
         self._bars_since_low = 0 if snapshot.rsi < RSI_OVERSOLD else min(self._bars_since_low + 1, _LONG_AGO)
         self._bars_since_high = 0 if snapshot.rsi > RSI_OVERBOUGHT else min(self._bars_since_high + 1, _LONG_AGO)
         is_long = self._is_long(snapshot)
@@ -107,7 +105,7 @@ class ScalpingStrategy(Strategy):
             1.0 if self._is_short_armed else 0.0,
             float(self._silent_until_ns // 1_000_000),
         ]
-        return self._window + tail
+        return self._window.values() + tail
 
     def _lowest_rsi(self, snapshot: Snapshot) -> float:
         if snapshot.rsi < self._window_low:
@@ -119,16 +117,22 @@ class ScalpingStrategy(Strategy):
             return snapshot.rsi
         return self._window_high
 
-    def _note_extremes(self) -> None:
-        lowest = _NO_LOW
-        highest = _NO_HIGH
-        for value in self._window:
-            if value < lowest:
-                lowest = value
-            if value > highest:
-                highest = value
-        self._window_low = lowest
-        self._window_high = highest
+    def _remember(self, rsi: float) -> None:
+        """The window moves on by a bar. It is searched only when the bar that leaves it held one of its extremes."""
+        window = self._window
+        is_lost = False
+        if window.is_full:
+            oldest = window[0]
+            is_lost = oldest <= self._window_low or oldest >= self._window_high
+        window.append(rsi)
+        if is_lost:
+            self._window_low = window.lowest()
+            self._window_high = window.highest()
+            return
+        if rsi < self._window_low:
+            self._window_low = rsi
+        if rsi > self._window_high:
+            self._window_high = rsi
 
     def _is_long(self, snapshot: Snapshot) -> bool:
         return (
