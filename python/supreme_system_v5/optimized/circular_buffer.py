@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Final
 
 from mypy_extensions import i64
@@ -165,8 +166,11 @@ class CircularBuffer:
                 return self._middle(guess, less, more)
             share = (float(count) / 2.0 - float(under)) / float(count - under - over)
             guess = low + (high - low) * min(max(share, 0.05), 0.95)
-        ordered = sorted(self.values())  # numbers of very different sizes, or next to each other
-        return _mean(ordered[(count - 1) // 2], ordered[count // 2])
+        return self._median_of_sorted()  # numbers of very different sizes, or next to each other
+
+    def _median_of_sorted(self) -> float:
+        ordered = sorted(self.values())
+        return _mean(ordered[(self._count - 1) // 2], ordered[self._count // 2])
 
     def _middle(self, guess: float, less: i64, more: i64) -> float:
         """The median, which is the guess or next to it. ``less`` and ``more`` count the numbers on either side."""

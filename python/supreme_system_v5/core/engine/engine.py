@@ -354,6 +354,10 @@ class Engine:
             self.desk.exit("opposite_signal")
             return
         facts = self.watch.facts(signal.side)
+        reason = self.risk.blocking_reason(facts)
+        if reason:  # before the volatility is looked at, which takes longest
+            state.refuse(reason, signal.name())
+            return
         analyzer = self.chart.analyzer
         atr = 0.0 if self.chart.snapshot is None else self.chart.snapshot.atr
         verdict = self.risk.decide(signal, facts, state.equity_e8(), atr, analyzer.atr_pct(), analyzer.median_atr_pct())
