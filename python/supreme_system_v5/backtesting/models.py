@@ -17,7 +17,7 @@ MODEL: Final = "model"
 QUIET_MS: Final = 60_000  # trades may be silent for so long while the last price still stands: a quiet market
 # Engine state enters the digest once in so many bars: hashing it (40 us) costs more than what the bar brings.
 DIGEST_BARS_OF_TRADES: Final = 60
-DIGEST_BARS_OF_BARS: Final = 1_440
+DIGEST_BARS_OF_BARS: Final = 10_080  # a week of minutes
 
 
 @dataclass(frozen=True)

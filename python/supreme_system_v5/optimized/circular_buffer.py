@@ -128,6 +128,8 @@ class CircularBuffer:
         and the next ones by the share of the numbers below take 4 looks where halving takes 8).
         """
         low = high = self.latest()
+        if isinstance(CircularBuffer.median, FunctionType):  # interpreted, a sort is faster: 5 us, where looks take 166
+            return self._median_of_sorted()
         total = 0.0
         count = self._count
         cell = self._first
