@@ -48,7 +48,7 @@ def test_a_session_is_exported_and_is_data(tmp_path: Path, folder: Path, capsys:
     assert code == 0
     assert "SIMULATED" in text
     (page,) = (file for file in tmp_path.glob("run_artifacts/*/*.json") if "is_simulated" in file.read_text())
-    assert json.loads(page.read_text())["is_simulated"] is True
+    assert '"is_simulated":true' in page.read_text().replace(" ", "")
 
 
 def test_a_backtest_takes_the_session_itself(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -291,7 +291,11 @@ def test_a_recorded_session_is_played_by_the_exchange_and_by_a_backtest(world: W
     assert "SIMULATED" in said
     world.start_exchange("--recording", str(path), "--speed", "20", "--wait")
     daemon = world.start("run", "--duration", "4")
-    wait_until(lambda: world.ask_exchange("/x/status")["connections"] > 0, "the daemon listens", said=daemon.said)
+    wait_until(
+        lambda: len([names for names in world.ask_exchange("/x/status")["subscriptions"] if names]) == 2,
+        "the daemon listens to both categories",
+        said=daemon.said,
+    )
     world.ask_exchange("/x/start", {})
     assert daemon.wait(60.0) == 0, daemon.said()
     second = recordings(world.home.artifacts_dir)[-1]
