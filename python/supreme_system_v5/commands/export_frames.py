@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from supreme_system_v5.adapters.monitoring.text import duration
 from supreme_system_v5.adapters.storage.home import Home
 from supreme_system_v5.adapters.storage.recording.keeping import recordings
 from supreme_system_v5.adapters.storage.recording.reader import Recording
@@ -34,9 +35,11 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
         say_json(msgspec.to_builtins(told))
         return 0
     mark = "SIMULATED market, " if told.source_class == "simulated" else ""
-    say(f"{mark}{told.frames:,} frames and {told.books} books of {', '.join(told.sessions)}, {told.path}")
-    seconds = (told.to_ns - told.from_ns) / 1e9
-    say(f"  {seconds:,.0f} s of the market; {told.bars:,} klines beside it {told.bars_path}".rstrip())
+    books = "1 book" if told.books == 1 else f"{told.books} books"
+    say(f"{told.path}: {mark}{told.frames:,} frames and {books} of {', '.join(told.sessions)}")
+    say(f"  {duration((told.to_ns - told.from_ns) / 1e9)} of the market")
+    if told.bars:
+        say(f"  {told.bars:,} klines for the warm-up in {told.bars_path}")
     if told.refused:
         say(f"  {told.refused:,} frames that the session had refused or that were answers are left out")
     if told.without_book:
