@@ -20,7 +20,7 @@ endif
 SOURCES := setup.py pyproject.toml $(shell find python build_support -type f ! -name '*.pyc' ! -path '*.egg-info/*' 2>/dev/null)
 
 # Verbs that use the newest sources, and verbs that must not wait for a build when something is already installed.
-FRESH_VERBS := demo exchange bench-light check-config validate replay profile-cpu profile-memory optimize-ultra
+FRESH_VERBS := demo exchange bench-light check-config validate replay export-frames profile-cpu profile-memory optimize-ultra
 CALM_VERBS := stop emergency-stop clear-halt close-breaker monitor status usage logs results info troubleshoot trades reset
 RESEARCH_VERBS := download import-data check-data backtest lookahead-check
 LATER_VERBS := run-ultra-live

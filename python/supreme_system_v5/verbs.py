@@ -107,6 +107,13 @@ VERBS: tuple[Verb, ...] = (
         "a recorded session through the engine, compared: SESSION=<name>|chain",
         ("session",),
     ),
+    Verb(
+        "export-frames",
+        "research",
+        "export_frames",
+        "recorded sessions as data for backtests and the exchange: SESSION=<name>[,...] [FILE=out.jsonl.gz]",
+        ("session", "file"),
+    ),
     Verb("record", "research", "record", "run-ultra-local, recorded for replay", ("duration",), False, True),
     Verb("profile-cpu", "tune", "profile_cpu", "where the time goes", ("duration",)),
     Verb("profile-memory", "tune", "profile_memory", "where the memory goes", ("duration",)),

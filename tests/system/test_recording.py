@@ -14,6 +14,7 @@ import pytest
 
 from supreme_system_v5 import build_info
 from supreme_system_v5.adapters.storage.recording.keeping import recordings, segments
+from tests.backtesting.test_export_frames import recorded
 from tests.system.world import FAST, FAST_EXCHANGE, ROOT, World, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -269,3 +270,38 @@ def test_memory_pressure_sheds_the_recording_first(world: World) -> None:
     code, text = world.run("replay", "--session", "chain")
     assert code == 0, text
     assert "not compared, because that recording ended before its session" in text
+
+
+# -- as data -------------------------------------------------------------------------------------------------------
+
+
+def test_a_recorded_session_is_played_by_the_exchange_and_by_a_backtest(world: World) -> None:
+    """Recorded on the separate exchange, exported, played by another exchange to a daemon that records it again."""
+    pytest.importorskip("pyarrow", reason="pyarrow reads the data (requirements-research.txt)")
+    world.start_exchange(*FAST_EXCHANGE)
+    assert world.run("run", "--duration", "5")[0] == 0
+    (first,) = recordings(world.home.artifacts_dir)
+    path = world.root / "out" / "frames.jsonl.gz"
+    path.parent.mkdir()
+    code, said = world.run("export-frames", "--file", str(path))
+    assert code == 0, said
+    assert "SIMULATED market" in said
+    code, said = world.run("backtest", "--data", str(path))
+    assert code == 0, said
+    assert "SIMULATED" in said
+    world.start_exchange("--recording", str(path), "--speed", "20", "--wait")
+    daemon = world.start("run", "--duration", "4")
+    wait_until(
+        lambda: len([names for names in world.ask_exchange("/x/status")["subscriptions"] if names]) == 2,
+        "the daemon listens to both categories",
+        said=daemon.said,
+    )
+    world.ask_exchange("/x/start", {})
+    assert daemon.wait(60.0) == 0, daemon.said()
+    second = recordings(world.home.artifacts_dir)[-1]
+    assert second != first
+    known, again = recorded(first, "usdm"), recorded(second, "usdm")
+    assert len(again.trades) > 200
+    at = known.trades.index(again.trades[0])
+    assert again.trades == known.trades[at : at + len(again.trades)]
+    assert at == 0

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from supreme_system_v5.adapters.exchange.market.recorded_bars import bars_folder
 from supreme_system_v5.adapters.exchange.market.recording import Line, read_lines
-from supreme_system_v5.adapters.exchange.market.sim_market import NEVER, NS_PER_MS, RAW_TRADE, stream_kind
+from supreme_system_v5.adapters.exchange.market.sim_market import NEVER, NS_PER_MS, RAW_TRADE, TRADE, stream_kind
 from supreme_system_v5.backtesting.bias import WARM_BARS, DecisionLog, Played
 from supreme_system_v5.backtesting.frames import FrameData, open_frames
 from supreme_system_v5.backtesting.frames_backtest import FrameBacktester
@@ -35,7 +36,7 @@ class FramesRunner:
         self._data = data
         self._folder = folder
         self._make = make
-        self._bars_dir = data.bars_dir or data.paths[0].resolve().parent.parent / "bars_1m"
+        self._bars_dir = data.bars_dir or bars_folder(data.paths[0])
         self._breaks = self._find_breaks()
 
     def whole(self) -> Played:
@@ -85,6 +86,7 @@ class FramesRunner:
         """The receive times of trades that fold into nothing before them."""
         breaks: list[int] = []
         last: tuple[Any, ...] = ()
+        is_session = bool(self._data.venue.session)
         for line in read_lines(self._data.paths):
             if stream_kind(line.stream) == RAW_TRADE:
                 data = json.loads(line.payload)
@@ -92,6 +94,8 @@ class FramesRunner:
                 if key != last:
                     breaks.append(line.recv_ns)
                 last = key
+            elif is_session and stream_kind(line.stream) == TRADE:
+                breaks.append(line.recv_ns)
         return breaks or [self._data.venue.start_ns + NS_PER_MS]
 
     def _copy(self, name: str, at_ns: int, chance: random.Random | None) -> Path:
@@ -127,7 +131,7 @@ def _alter(data: dict[str, Any], kind: str, shift_e8: int, chance: random.Random
     def quantity(text: str) -> str:
         return format_e8(max(1, parse_e8(text)) * chance.randrange(_UNIT // 2, 2 * _UNIT) // _UNIT + 1)
 
-    if kind == RAW_TRADE:
+    if kind in (RAW_TRADE, TRADE):
         data["p"], data["q"] = price(data["p"]), quantity(data["q"])
         data["m"] = chance.random() < 0.5
     elif kind == "quote":

@@ -150,6 +150,7 @@ class _FastRun:
             self.odd.read,
             self.odd.close,
         )
+        self.cutter.has_agg_trades = bool(self.market.session)
         self._performer = performer
         self._pump = pump
         self.loop = FrameLoop(

@@ -53,6 +53,7 @@ class FrameCutter:
         close_odd: Callable[[Trade, int, int], Event],
     ) -> None:
         self.lines: i64 = 0
+        self.has_agg_trades = False  # of a recorded session: its aggTrades are the trades, none is folded
         self.is_disordered = False  # a line was received no later than the one above it
         self._decoder = decoder
         self._raw_at: i64 = _FRAME_AT + len(b'{"stream":"') + len(venue_symbol)
@@ -166,7 +167,7 @@ class FrameCutter:
             if kind == KIND_TRADE and has(line, raw_at, _RAW_TRADE):
                 self._fold(cast(Trade, event), False)
             else:
-                self._events.append(event)
+                self._append(event)
 
     def _read_odd(self, line: bytes) -> None:
         event = self._odd(line, int(self.lines))
@@ -177,7 +178,26 @@ class FrameCutter:
             event.received_ns = 0
             self._fold(cast(Trade, event), True)
         else:
-            self._events.append(event)
+            self._append(event)
+
+    def _append(self, event: Event) -> None:
+        if self.has_agg_trades and event.kind == KIND_TRADE:
+            trade = cast(Trade, event)
+            agg_id = int(trade.trade_id)
+            self._rows.append(
+                (
+                    int(self._base) + len(self._events),
+                    int(trade.time_ns),
+                    int(trade.trade_time_ms),
+                    int(trade.price_e8),
+                    int(trade.quantity_e8),
+                    agg_id,
+                    agg_id,
+                    1,
+                    trade.is_buyer_maker,
+                )
+            )
+        self._events.append(event)
 
     def _see_time(self, time_ns: i64) -> None:
         if time_ns <= self._line_ns:

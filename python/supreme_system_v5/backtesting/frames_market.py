@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from supreme_system_v5.adapters.exchange.market.recording import RecordedMarket, TradeGroup
 from supreme_system_v5.adapters.exchange.market.sim_market import OutFrame
@@ -27,6 +28,10 @@ class FrameMarket(RecordedMarket):
     def take_trades(self, rows: Sequence[TradeRow]) -> None:
         """Folded trades that have been given out, in order."""
         for _, time_ns, trade_ms, price_e8, quantity_e8, first_id, last_id, count, is_buyer_maker in rows:
+            if self.session:  # first_id is the aggTrade's own
+                if first_id < self.trades.next_agg_id:
+                    continue
+                self.trades.skip_to(first_id)
             self.trades.add(time_ns, trade_ms, price_e8, quantity_e8, first_id, last_id, is_buyer_maker)
             for store in (self.minutes, self.seconds):
                 store.add_trade(trade_ms, price_e8, quantity_e8, count, is_buyer_maker)
@@ -47,6 +52,9 @@ class FrameMarket(RecordedMarket):
         while self.next_ns() <= until_ns:
             self.step()
 
+    def _keep_trade(self, time_ns: int, data: dict[str, Any]) -> None:
+        """It is known already (take_trades)."""
+
     def _fold(self, group: TradeGroup) -> OutFrame:
         return OutFrame(group.time_ns, "", b"")  # its trades are known already (take_trades)
 
@@ -54,7 +62,7 @@ class FrameMarket(RecordedMarket):
 def unknown_of(market: RecordedMarket) -> list[str]:
     """What a run on this recording cannot know, in sentences."""
     said = ["The recorded market does not react to the run's own orders."]
-    if market.market == USDM:
+    if market.market == USDM and not market.session:
         said.append("No mark price was recorded: equity is marked at the trade price, and funding is not known.")
     if not market.has_bars:
         said.append(f"No warm-up: the run began without history ({market.klines_note}).")

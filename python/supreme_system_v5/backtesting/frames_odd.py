@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from supreme_system_v5.adapters.exchange.market.recording import Line, RecordedMarket, parse_line
+from supreme_system_v5.adapters.exchange.market.recording import SESSION_STREAM, Line, RecordedMarket, parse_line
 from supreme_system_v5.adapters.exchange.market.sim_market import RAW_TRADE, stream_kind
 from supreme_system_v5.backtesting.frames_cut import KIND_UNUSED
 from supreme_system_v5.core.domain.errors import ConfigError, FrameError
@@ -36,7 +36,8 @@ class OddLines:
         self._place_of = place_of
 
     def read(self, raw: bytes, number: int) -> Event | None:
-        """The event of a line; a Trade with ``received_ns`` -1 is a raw one, to be folded. None for the REST snapshot.
+        """The event of a line; a Trade with ``received_ns`` -1 is a raw one, to be folded. None for the REST snapshot,
+        and for what a recorded session says of itself.
 
         Raises ConfigError when the line is no frame.
         """
@@ -44,6 +45,8 @@ class OddLines:
         line = parse_line(raw, path, line_number)
         if not line.stream:
             return self._without_stream(line, path, line_number)
+        if line.stream == SESSION_STREAM:
+            return None
         kind = stream_kind(line.stream)
         if kind == RAW_TRADE:
             return self._raw_trade(line, path, line_number)

@@ -16,6 +16,7 @@ from supreme_system_v5.backtesting.backtester import Backtester
 from supreme_system_v5.backtesting.models import FillModel
 from supreme_system_v5.backtesting.results import BARS, FRAMES, TRADES, BacktestResult, DataSource
 from supreme_system_v5.commands.backtest_frames import play_recording
+from supreme_system_v5.commands.export_frames import SESSION_WORD, exported
 from supreme_system_v5.commands.tables import say, say_json
 from supreme_system_v5.core.domain.errors import ConfigError
 from supreme_system_v5.core.domain.instrument import Instrument, eth_usdt
@@ -88,7 +89,10 @@ def open_data(settings: Settings, args: argparse.Namespace) -> Data:
         raise ConfigError(f"KIND={kind} is not a kind of data in the store", "KIND=bars or KIND=trades")
     span = parse_range(getattr(args, "from") or "", args.to or "")
     query = SourceQuery(settings.market, args.symbol or settings.symbol, kind, span)
-    return history.open_data(args.data or "", Home(settings.home).root / "data", query)
+    text: str = args.data or ""
+    if text.startswith(SESSION_WORD):
+        text = exported(settings, text)
+    return history.open_data(text, Home(settings.home).root / "data", query)
 
 
 def bar_ms_of(settings: Settings, data: Data) -> int:

@@ -43,4 +43,6 @@ def play_recording(
     parameters = frame_parameters(settings, data)
     run = FrameBacktester(parameters, data, make_strategy(parameters))
     run.run(lambda share: show(int(run.engine.state.events), share))
-    return run.result()
+    result = run.result()
+    result.is_simulated = data.venue.is_simulated
+    return result

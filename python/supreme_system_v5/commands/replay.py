@@ -235,8 +235,8 @@ def _link_text(report: Report, joined: Link) -> str:
 class Progress:
     """A bar on a terminal; elsewhere a line every few seconds."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, doing: str = "replaying") -> None:
+        self._name = f"{doing} {name}"
         self._is_terminal = sys.stderr.isatty()
         self._said = time.monotonic()
         self._is_open = False
@@ -246,10 +246,10 @@ class Progress:
         if not self._is_terminal:
             if now - self._said >= LINE_SECONDS and share < 1.0:
                 self._said = now
-                complain(f"replaying {self._name}: {share:.0%}")
+                complain(f"{self._name}: {share:.0%}")
             return
         filled = round(BAR_WIDTH * share)
-        sys.stderr.write(f"\rreplaying {self._name} {'█' * filled}{'░' * (BAR_WIDTH - filled)} {share:4.0%}")
+        sys.stderr.write(f"\r{self._name} {'█' * filled}{'░' * (BAR_WIDTH - filled)} {share:4.0%}")
         sys.stderr.flush()
         self._is_open = True
 

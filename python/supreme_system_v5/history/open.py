@@ -192,6 +192,11 @@ def _from_files(text: str, query: SourceQuery) -> Data:
     for name in filter(None, (part.strip() for part in text.split(","))):
         path = Path(name).expanduser()
         if path.is_dir():
+            if any(path.glob("*.s5r")):
+                raise ConfigError(
+                    f"{path} is the recording of a session, not a file of data",
+                    f"DATA=session:{path.resolve().parent.name}",
+                )
             inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.endswith((".part", ".CHECKSUM")))
             if not inside:
                 raise ConfigError(f"there is no file in {path}", "give a file of trades, bars or frames")

@@ -139,6 +139,17 @@ class TradeHistory:
         self._first_kept_id = agg_id
         self.next_agg_id = agg_id
 
+    def skip_to(self, agg_id: int) -> None:
+        """The next trade has this id. Where that leaves a hole, what came before it is forgotten: ids of what is kept
+        are consecutive.
+        """
+        if agg_id == self.next_agg_id:
+            return
+        for column in (self.times, self.trade_ms, self.prices, self.quantities, self.first_ids, self.last_ids):
+            del column[:]
+        self.next_agg_id = self._first_kept_id = agg_id
+        self.is_trimmed = True
+
     def add(
         self,
         time_ns: int,

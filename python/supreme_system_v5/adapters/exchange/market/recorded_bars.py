@@ -8,8 +8,15 @@ from typing import Final, NamedTuple
 
 from supreme_system_v5.core.domain.money import E8, parse_e8
 
+FOLDER: Final = "bars_1m"
 _BEFORE_MS: Final = 1_500 * 60_000
 _AFTER_MS: Final = 240 * 60_000
+
+
+def bars_folder(recording: Path) -> Path:
+    """Where the bars of a recording lie: `bars_1m` in its own folder, else beside that folder."""
+    own = recording.resolve().parent / FOLDER
+    return own if own.is_dir() else own.parent.parent / FOLDER
 
 
 class FoundBars(NamedTuple):

@@ -8,7 +8,9 @@ Choices, all deterministic:
   later ones the book rebuilt from the diffs, with lastUpdateId = the last applied u;
 - klines: the overlapping 1-minute file next to the recording (folder `bars_1m`); spot serves its closed bars before
   and during the recording, USD-M (which has no file of those days) the spot file before the minute in which it starts
-  and bars folded from its own trades from then on.
+  and bars folded from its own trades from then on;
+- a recorded session (`make export-frames`) says so in its first line, stream `x@session`: its trades are the aggTrades
+  that it received, given out with the ids that they have; that line itself is not given out.
 """
 
 from __future__ import annotations
@@ -23,11 +25,12 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 from supreme_system_v5.adapters.exchange.market.raw_trades import keep_parts
-from supreme_system_v5.adapters.exchange.market.recorded_bars import find_bars
+from supreme_system_v5.adapters.exchange.market.recorded_bars import bars_folder, find_bars
 from supreme_system_v5.adapters.exchange.market.sim_market import (
     MINUTE_MS,
     NEVER,
     NS_PER_MS,
+    TRADE,
     OutFrame,
     SimMarket,
     stream_kind,
@@ -36,6 +39,7 @@ from supreme_system_v5.core.domain.errors import ConfigError
 from supreme_system_v5.core.domain.instrument import SPOT, USDM
 from supreme_system_v5.core.domain.money import parse_e8
 
+SESSION_STREAM: Final = "x@session"  # whose frames follow: which session, of a simulated source or a real one
 _QUOTES_MAX: Final = 20_000
 _QUOTE: Final = 6  # columns of a kept quote: time, update id, bid, quantity, ask, quantity
 _OFFSET_FRAMES: Final = 400
@@ -95,6 +99,8 @@ class RecordedMarket(SimMarket):
         for path in self.paths:
             if not path.is_file():
                 raise ConfigError(f"recording {path} is not a file", "set SIM_RECORDING to a file of data/frames")
+        # What the recorded session says of itself; {} for a recording of another origin.
+        self.session: dict[str, Any] = {}
         first, first_trade_id, offset_ns, snapshot, market = self._scan()
         super().__init__(market, first - NS_PER_MS, 1, 1, first_trade_id)
         self._is_raw_wanted = raw_trades
@@ -123,6 +129,8 @@ class RecordedMarket(SimMarket):
             first_ns = first_ns or line.recv_ns
             if line.stream == "":
                 snapshot = snapshot or line
+            elif line.stream == SESSION_STREAM:
+                self.session = self.session or json.loads(line.payload)
             else:
                 data = json.loads(line.payload)
                 if "E" in data and len(offsets) < _OFFSET_FRAMES:
@@ -132,6 +140,8 @@ class RecordedMarket(SimMarket):
                     market = USDM if "pu" in data else SPOT
                 if kind == "raw_trade" and trade_id < 0:
                     trade_id = int(data["t"])
+                elif kind == TRADE and self.session and trade_id < 0:
+                    trade_id = int(data["a"])
             if trade_id >= 0 and snapshot is not None and market and len(offsets) >= _OFFSET_FRAMES:
                 break
         if not first_ns or not market:
@@ -142,7 +152,7 @@ class RecordedMarket(SimMarket):
 
     def _load_bars(self, bars_dir: Path | None) -> None:
         start_open = self.exchange_ms(self.start_ns) // MINUTE_MS * MINUTE_MS
-        folder = bars_dir or self.paths[0].resolve().parent.parent / "bars_1m"
+        folder = bars_dir or bars_folder(self.paths[0])
         found = find_bars(folder, self.market, self.symbol, start_open)
         self.klines_note = "folded from the recording's own trades only: no bars_1m file overlaps"
         self.has_bars = found is not None
@@ -158,7 +168,7 @@ class RecordedMarket(SimMarket):
 
     def describe(self) -> dict[str, object]:
         wanted = {"trade", "quote", "depth"} | ({"mark"} if self.market == USDM else set())
-        have = {"trade", "quote", "depth"}
+        have = wanted if self.session else {"trade", "quote", "depth"}
         return {
             "source": self.source,
             "files": [path.name for path in self.paths],
@@ -229,6 +239,8 @@ class RecordedMarket(SimMarket):
         if line is None:
             self._is_drained = True
             return
+        if line.stream == SESSION_STREAM:
+            return
         if stream_kind(line.stream) != "raw_trade":
             self._ahead.append(line)
             return
@@ -270,7 +282,7 @@ class RecordedMarket(SimMarket):
         stream = line.stream
         if kind == "depth":
             stream = f"{self.symbol.lower()}@depth@100ms"
-        if kind in {"depth", "quote"}:
+        if kind in {"depth", "quote"} or (kind == TRADE and self.session):
             # A recorded frame that is no good goes out as it came in, and teaches the histories nothing.
             with contextlib.suppress(KeyError, TypeError, ValueError):
                 self._keep(line.recv_ns, kind, json.loads(line.payload))
@@ -281,10 +293,25 @@ class RecordedMarket(SimMarket):
         if kind == "depth":
             self._apply_depth(time_ns, data)
             return
+        if kind == TRADE:
+            self._keep_trade(time_ns, data)
+            return
         numbers = [parse_e8(data[key]) for key in ("b", "B", "a", "A")]
         self._quotes.extend((time_ns, int(data["u"]), *numbers))
         if len(self._quotes) > (_QUOTES_MAX + _QUOTES_MAX // 4) * _QUOTE:
             del self._quotes[: len(self._quotes) - _QUOTES_MAX * _QUOTE]
+
+    def _keep_trade(self, time_ns: int, data: dict[str, Any]) -> None:
+        """An aggTrade of a recorded session; one that was received twice counts once."""
+        agg_id, first_id, last_id = int(data["a"]), int(data["f"]), int(data["l"])
+        trade_ms, price_e8, quantity_e8 = int(data["T"]), parse_e8(data["p"]), parse_e8(data["q"])
+        is_buyer_maker = bool(data["m"])
+        if agg_id < self.trades.next_agg_id:
+            return
+        self.trades.skip_to(agg_id)
+        self.trades.add(time_ns, trade_ms, price_e8, quantity_e8, first_id, last_id, is_buyer_maker)
+        for store in (self.minutes, self.seconds):
+            store.add_trade(trade_ms, price_e8, quantity_e8, last_id - first_id + 1, is_buyer_maker)
 
     def _apply_depth(self, time_ns: int, data: dict[str, Any]) -> None:
         """A diff, unless it is older than the snapshot (or there is no book to apply it to yet)."""
@@ -303,6 +330,13 @@ class RecordedMarket(SimMarket):
         bids, asks, update_id = _snapshot_levels(line)
         self.book.load(bids, asks, update_id)
         self._has_book = True
+
+    @property
+    def is_simulated(self) -> bool:
+        """True where a recorded session's own source was a simulated exchange: no price of it was ever real."""
+        firsts = [next(read_lines([path]), None) for path in self.paths]
+        said = [json.loads(line.payload) for line in firsts if line is not None and line.stream == SESSION_STREAM]
+        return any(words.get("source_class") == "simulated" for words in said)
 
     # As-of views -------------------------------------------------------------------------------------------------
 
