@@ -63,6 +63,8 @@ def test_median_and_extremes_are_those_of_the_sorted_numbers(capacity: int, numb
         kept = buffer.values()
         assert (buffer.lowest(), buffer.highest()) == (min(kept), max(kept))
         assert buffer.median() == statistics.median(kept)
+        for ceiling in (kept[0], buffer.median(), buffer.lowest(), buffer.highest(), 0.0):
+            assert buffer.median_up_to(ceiling) == min(statistics.median(kept), ceiling)
 
 
 def test_an_empty_buffer_has_no_median() -> None:

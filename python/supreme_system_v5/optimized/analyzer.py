@@ -118,6 +118,12 @@ class OptimizedTechnicalAnalyzer:
             return 0.0
         return self._atr_pcts.median()
 
+    def usual_atr_pct(self) -> float:
+        """The smaller of ``median_atr_pct`` and ``atr_pct``: below the latter when the market moves more than usual."""
+        if len(self._atr_pcts) == 0:
+            return 0.0
+        return self._atr_pcts.median_up_to(self._atr_pct)
+
     def state(self) -> list[float]:
         """Everything that determines the future, in a fixed order, for the digest."""
         return [

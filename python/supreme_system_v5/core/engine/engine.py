@@ -360,7 +360,7 @@ class Engine:
             return
         analyzer = self.chart.analyzer
         atr = 0.0 if self.chart.snapshot is None else self.chart.snapshot.atr
-        verdict = self.risk.decide(signal, facts, state.equity_e8(), atr, analyzer.atr_pct(), analyzer.median_atr_pct())
+        verdict = self.risk.decide(signal, facts, state.equity_e8(), atr, analyzer.atr_pct(), analyzer.usual_atr_pct())
         if not verdict.is_approved:
             state.refuse(verdict.reason, verdict.detail or signal.name())
             return
