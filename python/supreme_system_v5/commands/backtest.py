@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -49,6 +50,7 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
         raise ConfigError("BACKTEST_FILLS=simplest is for bars", "leave it out, or give a file of bars as DATA")
     run = make_backtester(settings, market, symbol, bar_ms)
     progress = Progress(data)
+    gc.freeze()  # what was imported stays: no collection needs to look at it again
     if bar_ms:
         run.run_bars(data.bars(), progress.show)
     else:
