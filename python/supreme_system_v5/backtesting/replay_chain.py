@@ -8,28 +8,9 @@ from __future__ import annotations
 import copy
 from typing import Any, Final
 
-from supreme_system_v5.core.domain.order import TERMINAL_STATES
+from supreme_system_v5.core.domain.order import ORDER_FIELDS, TERMINAL_STATES
 
 RESULTS_MAX: Final = 100  # trades that a start is told of
-_ORDER_FIELDS: Final = (
-    "client_order_id",
-    "role",
-    "side",
-    "order_type",
-    "time_in_force",
-    "quantity_e8",
-    "price_e8",
-    "trigger_e8",
-    "is_reduce_only",
-    "created_ns",
-    "reason",
-    "state",
-    "filled_e8",
-    "stop_order_id",
-    "stop_trigger_e8",
-    "target_order_id",
-    "target_trigger_e8",
-)
 # Written without waiting for them: a kill may have come first, and then the journal is behind the recording here.
 LOOSE: Final = ("last_time_ns", "last_price_e8")
 
@@ -115,7 +96,7 @@ class Books:
         if record["state"] in TERMINAL_STATES:
             self.orders.pop(order_id, None)
         else:
-            self.orders[order_id] = {"is": "Order", **{name: record[name] for name in _ORDER_FIELDS}}
+            self.orders[order_id] = {"is": "Order", **{name: record[name] for name in ORDER_FIELDS}}
 
     def _sequence_of(self, order_id: str) -> int:
         prefix = f"s5-{self._account}-"

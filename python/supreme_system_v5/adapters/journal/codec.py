@@ -11,7 +11,7 @@ from supreme_system_v5.adapters.journal.rows import (
     EQUITY_FIELDS,
     FILL_FIELDS,
     LEDGER_FIELDS,
-    ORDER_FIELDS,
+    ORDER_COLUMNS,
     STATE_FIELDS,
     TRADE_FIELDS,
 )
@@ -41,7 +41,7 @@ def _fill(record: FillRecord) -> Json:
     return {
         "time_ns": record.time_ns,
         "report": _fields(record.report, FILL_FIELDS),
-        "order": _fields(record.order, ORDER_FIELDS),
+        "order": _fields(record.order, ORDER_COLUMNS),
         "ledger": _fields(record.ledger, LEDGER_FIELDS),
         "position": record.position,
         "is_simulated": record.is_simulated,
@@ -59,7 +59,7 @@ def _funding(record: FundingRecord) -> Json:
 
 
 _ENCODERS: Final[dict[type, tuple[str, Callable[[Any], Json]]]] = {
-    OrderRecord: ("order", lambda record: _fields(record, ORDER_FIELDS)),
+    OrderRecord: ("order", lambda record: _fields(record, ORDER_COLUMNS)),
     FillRecord: ("fill", _fill),
     BooksRecord: ("books", _books),
     FundingRecord: ("funding", _funding),

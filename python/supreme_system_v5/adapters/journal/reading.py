@@ -6,7 +6,7 @@ import json
 import sqlite3
 from typing import Any, Final
 
-from supreme_system_v5.adapters.journal.rows import LEDGER_FIELDS, ORDER_FIELDS, TRADE_FIELDS
+from supreme_system_v5.adapters.journal.rows import LEDGER_FIELDS, ORDER_COLUMNS, TRADE_FIELDS
 from supreme_system_v5.adapters.journal.words import AccountKey, JournalState, OpenPosition
 from supreme_system_v5.core.domain.account import Ledger
 from supreme_system_v5.core.domain.effects import TradeRecord
@@ -35,7 +35,7 @@ def read_position(db: sqlite3.Connection, account: str) -> dict[str, object]:
 
 
 def _order(row: tuple[Any, ...]) -> Order:
-    named = dict(zip(ORDER_FIELDS, row, strict=True))
+    named = dict(zip(ORDER_COLUMNS, row, strict=True))
     order = Order(
         named["client_order_id"],
         named["role"],
@@ -60,7 +60,7 @@ def _order(row: tuple[Any, ...]) -> Order:
 
 def read_order(db: sqlite3.Connection, account: str, client_order_id: str) -> Order | None:
     row = db.execute(
-        f"SELECT {','.join(ORDER_FIELDS)} FROM orders WHERE account = ? AND client_order_id = ?",
+        f"SELECT {','.join(ORDER_COLUMNS)} FROM orders WHERE account = ? AND client_order_id = ?",
         (account, client_order_id),
     ).fetchone()
     return None if row is None else _order(row)
@@ -69,7 +69,7 @@ def read_order(db: sqlite3.Connection, account: str, client_order_id: str) -> Or
 def read_open_orders(db: sqlite3.Connection, account: str) -> list[Order]:
     """Orders that are not in a final state, oldest first."""
     rows = db.execute(
-        f"SELECT {','.join(ORDER_FIELDS)} FROM orders WHERE account = ? AND {_OPEN} "
+        f"SELECT {','.join(ORDER_COLUMNS)} FROM orders WHERE account = ? AND {_OPEN} "
         "ORDER BY created_ns, length(client_order_id), client_order_id",
         (account,),
     )

@@ -20,27 +20,9 @@ from supreme_system_v5.core.domain.effects import (
     StateRecord,
     TradeRecord,
 )
+from supreme_system_v5.core.domain.order import ORDER_FIELDS
 
-ORDER_FIELDS: Final = (
-    "client_order_id",
-    "role",
-    "side",
-    "order_type",
-    "time_in_force",
-    "quantity_e8",
-    "price_e8",
-    "trigger_e8",
-    "is_reduce_only",
-    "created_ns",
-    "reason",
-    "state",
-    "filled_e8",
-    "stop_order_id",
-    "stop_trigger_e8",
-    "target_order_id",
-    "target_trigger_e8",
-    "time_ns",
-)
+ORDER_COLUMNS: Final = (*ORDER_FIELDS, "time_ns")
 # Of the report; its side comes from the order.
 FILL_FIELDS: Final = (
     "execution_id",
@@ -97,7 +79,7 @@ def _insert(table: str, columns: tuple[str, ...], verb: str = "INSERT") -> str:
 
 
 _FILL_COLUMNS: Final = (*(name.replace("last_", "") for name in FILL_FIELDS), "side", "is_simulated")
-_ORDER_SQL: Final = _insert("orders", ORDER_FIELDS, "INSERT OR REPLACE")
+_ORDER_SQL: Final = _insert("orders", ORDER_COLUMNS, "INSERT OR REPLACE")
 _FILL_SQL: Final = _insert("fills", _FILL_COLUMNS)
 _LEDGER_SQL: Final = _insert("ledger", ("time_ns", *LEDGER_FIELDS), "INSERT OR REPLACE")
 _POSITION_SQL: Final = _insert("position", ("time_ns", "value_json"), "INSERT OR REPLACE")
@@ -111,7 +93,7 @@ _SEQUENCE_SQL: Final = (
     "ON CONFLICT (account) DO UPDATE SET next = max(next, excluded.next)"
 )
 
-_order_values: Final = attrgetter(*ORDER_FIELDS)
+_order_values: Final = attrgetter(*ORDER_COLUMNS)
 _fill_values: Final = attrgetter(*FILL_FIELDS)
 _ledger_values: Final = attrgetter(*LEDGER_FIELDS)
 _funding_values: Final = attrgetter(*FUNDING_FIELDS)

@@ -56,6 +56,31 @@ def side_name(side: int) -> str:
     return "BUY" if side == BUY else "SELL"
 
 
+# What an order is made of, as its constructor takes it, and what is kept of it beside that.
+ORDER_INTENT_FIELDS: Final = (
+    "client_order_id",
+    "role",
+    "side",
+    "order_type",
+    "time_in_force",
+    "quantity_e8",
+    "price_e8",
+    "trigger_e8",
+    "is_reduce_only",
+    "created_ns",
+    "reason",
+)
+ORDER_FIELDS: Final = (
+    *ORDER_INTENT_FIELDS,
+    "state",
+    "filled_e8",
+    "stop_order_id",
+    "stop_trigger_e8",
+    "target_order_id",
+    "target_trigger_e8",
+)
+
+
 class Order:
     """One order. Prices and quantities in 1e-8 units, times in ns UTC of engine time."""
 

@@ -10,7 +10,7 @@ from supreme_system_v5.core.domain import events as e
 from supreme_system_v5.core.domain.account import Ledger
 from supreme_system_v5.core.domain.effects import Effect
 from supreme_system_v5.core.domain.market import Bar
-from supreme_system_v5.core.domain.order import Order
+from supreme_system_v5.core.domain.order import ORDER_INTENT_FIELDS, Order
 
 CLASS: Final = "is"  # the key that carries an object's class
 LEFT_OUT: Final = {  # of the host, or said by the class; a compiled class counts its constants as attributes
@@ -67,19 +67,7 @@ _BUILT_FROM: Final[dict[type, tuple[str, ...]]] = {
         "dust_e8",
         "dust_cost_e8",
     ),
-    Order: (
-        "client_order_id",
-        "role",
-        "side",
-        "order_type",
-        "time_in_force",
-        "quantity_e8",
-        "price_e8",
-        "trigger_e8",
-        "is_reduce_only",
-        "created_ns",
-        "reason",
-    ),
+    Order: ORDER_INTENT_FIELDS,
 }
 _BY_NAME: Final = {made.__name__: (made, names) for made, names in _BUILT_FROM.items()}
 _names: dict[type, tuple[str, ...]] = {}
